@@ -1,0 +1,47 @@
+"""Pertinence puts documents in order of relevance to a query, with honest scores."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pertinence.errors import (
+        ClosedError,
+        InputError,
+        MissingExtraError,
+        ModelError,
+        ModelNotFoundError,
+        OptionError,
+        PertinenceError,
+        ScoreError,
+    )
+    from pertinence.ranking import RankedDocument, Ranking
+    from pertinence.reranker import Reranker
+
+__all__ = [
+    "ClosedError",
+    "InputError",
+    "MissingExtraError",
+    "ModelError",
+    "ModelNotFoundError",
+    "OptionError",
+    "PertinenceError",
+    "RankedDocument",
+    "Ranking",
+    "Reranker",
+    "ScoreError",
+]
+
+_ROOMS = {"RankedDocument": "ranking", "Ranking": "ranking", "Reranker": "reranker"}
+
+
+def __getattr__(name: str) -> Any:
+    # Names are fetched when first used: importing the package alone costs next to nothing.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_ROOMS.get(name, 'errors')}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,106 @@
+"""For adapters, ours and anyone's: `Options` as plain data and a `Handle` on the reranker they describe."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self, TypeVar
+
+from pertinence.errors import OptionError
+from pertinence.options import Options, OptionValues
+from pertinence.ranking import Ranking, check_threshold, check_top_k
+from pertinence.reranker import Reranker
+
+__all__ = ["Handle", "OptionValues", "Options", "options_from"]
+
+T = TypeVar("T")
+
+
+def options_from(values: Mapping[str, Any], words: Mapping[str, str] | None = None) -> Options:
+    """`Options` from a component's own fields; errors speak the framework's words.
+
+    Args:
+        values: the fields, by the framework's names and already of plain types.
+        words: the framework's word for an option, by ours: `{"top_k": "top_n"}`.
+
+    Raises:
+        OptionError: a field that is no option, or a value that the option does not take.
+    """
+    word = {name: (words or {}).get(name, name) for name in Options.names()}
+    ours = {each: name for name, each in word.items()}
+    for each in values:
+        if each not in ours:
+            raise OptionError.unknown(each, ours)
+    check_top_k(values.get(word["top_k"]), word["top_k"])
+    check_threshold(values.get(word["threshold"]), word["threshold"])
+    return Options.of({ours[each]: value for each, value in values.items()})
+
+
+class Handle:
+    """What a framework's component holds instead of a model.
+
+    It opens a reranker when one is first asked for and gives the same one again for equal options.
+    Copying or pickling it gives an empty handle, so a component that is copied, pickled or
+    sent to another process takes its plain options along and never a loaded model.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: list[Reranker] = []
+
+    def reranker(self, options: Options) -> Reranker:
+        """The reranker for these options; nothing is loaded before it is used.
+
+        It leaves out what may differ from call to call (`top_k`, `threshold`), so that one reranker
+        serves them all: give those to `Reranker.rank`, as `Handle.rank` does.
+        """
+        options = options.with_(top_k=None, threshold=None)
+        with self._lock:
+            for reranker in self._open:
+                if reranker.options == options:
+                    return reranker
+            self._open.append(Reranker.from_options(options))
+            return self._open[-1]
+
+    def rank(
+        self,
+        options: Options,
+        query: str,
+        documents: Sequence[T],
+        *,
+        text: Callable[[T], str] | None = None,
+    ) -> Ranking[T]:
+        """`Reranker.rank` as these options ask for it."""
+        reranker = self.reranker(options)
+        return reranker.rank(query, documents, options.top_k, options.threshold, text=text)
+
+    async def arank(
+        self,
+        options: Options,
+        query: str,
+        documents: Sequence[T],
+        *,
+        text: Callable[[T], str] | None = None,
+    ) -> Ranking[T]:
+        """`rank` for an event loop."""
+        reranker = self.reranker(options)
+        return await reranker.arank(query, documents, options.top_k, options.threshold, text=text)
+
+    def close(self) -> None:
+        """Give back every model; the handle opens them anew if it is used again."""
+        with self._lock:
+            rerankers, self._open = self._open, []
+        for reranker in rerankers:
+            reranker.close()
+
+    def __copy__(self) -> Self:
+        return type(self)()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return type(self)()
+
+    def __reduce__(self) -> tuple[type[Self], tuple[()]]:
+        return type(self), ()
+
+    def __repr__(self) -> str:
+        return f"Handle({len(self._open)} open)"

@@ -1,0 +1,86 @@
+"""A model of this machine as the scheduler wants it: a spec, a tokenizer and a backend, each loaded once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from pertinence.local.backends import Backend, open_backend
+from pertinence.local.batching import Batch, Pair, pad
+from pertinence.local.loading import ModelSpec, resolve
+from pertinence.local.tokens import PairEncoder, PairLimits, QueryEncoder
+from pertinence.options import Options
+from pertinence.scorer import Float32
+
+__all__ = ["LocalModel"]
+
+
+class LocalModel:
+    """Everything that scoring on this machine needs, loaded part by part when first used.
+
+    Two threads share it: one tokenises, the other runs; they meet only in finding the files.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._finding = threading.Lock()
+        self._spec: ModelSpec | None = None
+        self._tokens: PairEncoder | None = None
+        self._backend: Backend | None = None
+        self.rows_run = 0
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Where the files are and how they are run; found on first use."""
+        with self._finding:
+            if self._spec is None:
+                self._spec = resolve(self._options)
+            return self._spec
+
+    def encode_query(self, query: str, limits: PairLimits) -> QueryEncoder:
+        """The query, tokenised, ready to be joined with texts."""
+        return self._encoder().query(query, limits)
+
+    def load(self) -> None:
+        """Load tokenizer and network."""
+        if self._backend is None:
+            self._backend = open_backend(self.spec)
+
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens of a batch: what the user asked for, or what suits the device."""
+        return self._options.batch_tokens or self._loaded().batch_tokens
+
+    def pad(self, pairs: Sequence[Pair[Any]]) -> Batch:
+        """Arrays as the network reads them."""
+        return pad(pairs, pad_id=self.spec.pad_id, text_type=self._encoder().text_type)
+
+    def run(self, batch: Batch) -> Float32:
+        """Raw outputs, float32 of shape (rows, labels)."""
+        self.rows_run += len(batch.ids)
+        return self._loaded().run(batch)
+
+    def unload(self) -> None:
+        """Give the memory back."""
+        backend, self._backend = self._backend, None
+        self._tokens = None
+        if backend is not None:
+            backend.close()
+
+    def _loaded(self) -> Backend:
+        if self._backend is None:
+            self.load()
+        assert self._backend is not None
+        return self._backend
+
+    def _encoder(self) -> PairEncoder:
+        if self._tokens is None:
+            spec = self.spec
+            self._tokens = PairEncoder(
+                spec.tokenizer,
+                max_length=spec.max_length,
+                positions=spec.positions,
+                cut_left=spec.cut_left,
+            )
+        return self._tokens

@@ -1,0 +1,132 @@
+"""Loaded models, shared by key and counted: two components that name the same model hold one copy."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import threading
+from dataclasses import dataclass, field
+
+from pertinence.local.locate import model_key
+from pertinence.local.model import LocalModel
+from pertinence.local.scheduler import Scheduler
+from pertinence.options import Options
+
+__all__ = ["Lease", "acquire", "loaded"]
+
+# The options that decide what is loaded; all others are matters of a single request.
+_KEY = (
+    "device",
+    "backend",
+    "dtype",
+    "batch_tokens",
+    "trust_remote_code",
+    "revision",
+    "token",
+    "cache_folder",
+    "local_files_only",
+    "model_kwargs",
+)
+
+
+@dataclass(eq=False)
+class _Entry:
+    key: str
+    name: str
+    model: LocalModel
+    scheduler: Scheduler
+    holders: set[Lease] = field(default_factory=set)
+
+
+class Lease:
+    """One holder's right to a model; the model is unloaded when the last lease is released."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """The scheduler of the model in this process."""
+        return _pool.entry(self, self._options).scheduler
+
+    @property
+    def model(self) -> LocalModel:
+        """The model itself, for those who want to know what was loaded."""
+        return _pool.entry(self, self._options).model
+
+    def release(self) -> None:
+        """Give the model back; releasing twice does nothing."""
+        _pool.release(self)
+
+
+class _Pool:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._entries: dict[str, _Entry] = {}
+
+    def entry(self, lease: Lease, options: Options) -> _Entry:
+        key = _key(options)
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None:
+                model = LocalModel(options.with_(top_k=None, threshold=None))
+                name = model_key(options)
+                entry = _Entry(key=key, name=name, model=model, scheduler=Scheduler(model, name))
+                self._entries[key] = entry
+            entry.holders.add(lease)
+            return entry
+
+    def release(self, lease: Lease) -> None:
+        with self._lock:
+            entry = next((e for e in self._entries.values() if lease in e.holders), None)
+            if entry is None:
+                return
+            entry.holders.discard(lease)
+            last = not entry.holders
+            if last:
+                del self._entries[entry.key]
+        entry.scheduler.withdraw(lease)
+        if last:
+            entry.scheduler.close()
+
+    def names(self) -> list[str]:
+        with self._lock:
+            return [entry.name for entry in self._entries.values()]
+
+    def close(self) -> None:
+        with self._lock:
+            entries = list(self._entries.values())
+            self._entries.clear()
+        for entry in entries:
+            entry.scheduler.close()
+
+    def forget(self) -> None:
+        """Start anew in a forked child.
+
+        The parent's threads did not come along, and its locks may be held by nobody; what it had
+        loaded cannot be run without them. Leases stay good and load their model again.
+        """
+        self.__init__()  # type: ignore[misc]
+
+
+def _key(options: Options) -> str:
+    values = {name: getattr(options, name) for name in _KEY}
+    return json.dumps([model_key(options), values], sort_keys=True, default=repr)
+
+
+def acquire(options: Options) -> Lease:
+    """A lease on the model that `options` name; nothing is loaded before it is used."""
+    return Lease(options)
+
+
+def loaded() -> list[str]:
+    """The models that this process holds, by name."""
+    return _pool.names()
+
+
+_pool = _Pool()
+# Threads that run a model must end before the interpreter takes the runtime's libraries down.
+atexit.register(_pool.close)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.forget)

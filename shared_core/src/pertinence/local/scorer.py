@@ -1,0 +1,108 @@
+"""The local wing: requests go to the shared model's scheduler, raw rows come back as scores."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+
+import numpy as np
+
+from pertinence.errors import ClosedError, ScoreError
+from pertinence.local.loading import DEFAULT_MODEL, ModelSpec
+from pertinence.local.pool import Lease, acquire
+from pertinence.local.request import Counts, Request
+from pertinence.local.tokens import PairLimits
+from pertinence.options import Options
+from pertinence.scorer import Float32, ScoreKind, Scores
+
+__all__ = ["LocalScorer"]
+
+
+class LocalScorer:
+    """Scores with a model on this machine, shared through the pool and loaded on first use."""
+
+    def __init__(self, options: Options) -> None:
+        self._kind = options.score_kind
+        self._limits = PairLimits(max_length=options.max_length, truncation=options.truncation)
+        self._lease = acquire(options)
+        self._closed = False
+        self.name = options.model or DEFAULT_MODEL
+        # A scorer that is dropped gives its model back. From a thread of its own: the collector may
+        # run anywhere, in the model's thread too, and a release waits for that thread to end.
+        weakref.finalize(self, _release_aside, self._lease).atexit = False
+
+    def submit(self, query: str, texts: Sequence[str]) -> Future[Scores]:
+        """Queue the request and return at once; cancelling the future withdraws it.
+
+        Raises:
+            ClosedError: the scorer was closed.
+        """
+        self._check_open()
+        request = Request(
+            owner=self._lease, query=query, texts=texts, limits=self._limits, convert=self._convert
+        )
+        self._lease.scheduler.submit(request)
+        return request.future
+
+    def warm_up(self) -> Future[None]:
+        """A future that is done when the model is loaded.
+
+        Raises:
+            ClosedError: the scorer was closed.
+        """
+        self._check_open()
+        return self._lease.scheduler.load()
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What was found under the model's name and how it is run."""
+        return self._lease.model.spec
+
+    @property
+    def rows_run(self) -> int:
+        """How many pairs the shared model has run since it was loaded."""
+        return self._lease.model.rows_run
+
+    def close(self) -> None:
+        """Give the model back; requests of this scorer that wait are answered with `ClosedError`."""
+        self._closed = True
+        self._lease.release()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError(f"the scorer of {self.name} is closed")
+
+    def _convert(self, rows: Float32, counts: Counts) -> Scores:
+        spec = self._lease.model.spec
+        if rows.shape[1] != spec.num_labels:
+            raise ScoreError(f"{self.name} gave {rows.shape[1]} values a pair where {spec.num_labels} were due")
+        # The softmax of two labels is the sigmoid of their difference, so that is their logit.
+        logits = rows[:, 0] if spec.num_labels == 1 else rows[:, 1] - rows[:, 0]
+        bad = np.flatnonzero(~np.isfinite(logits))
+        if len(bad):
+            raise ScoreError(
+                f"{self.name} gave {logits[bad[0]]} for document {bad[0]} ({len(bad)} of {len(logits)} are "
+                f"not finite) in {spec.dtype}; dtype='float32' may help"
+            )
+        scores = Scores(
+            values=logits,
+            kind="logit",
+            truncated=counts.truncated,
+            empty=counts.empty,
+            repaired=counts.repaired,
+        )
+        return _as_asked(scores, self._kind, spec)
+
+
+def _as_asked(logits: Scores, kind: ScoreKind, spec: ModelSpec) -> Scores:
+    if kind != "raw":
+        return logits.to(kind)
+    own = logits if spec.activation == "identity" and spec.num_labels == 1 else logits.to("probability")
+    return replace(own, kind="raw")
+
+
+def _release_aside(lease: Lease) -> None:
+    threading.Thread(target=lease.release, name="pertinence-release", daemon=True).start()

@@ -1,0 +1,49 @@
+"""Weights stored in int8 and computed in float32: one scale per row, the dequantised value is the model.
+
+A tensor `name` of int8 stands beside `name.scale`, float32 of shape (rows,); its value is the product.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import load_file, save_file
+
+__all__ = ["SCALE", "WEIGHTS", "dequantise", "quantise", "write_float32"]
+
+WEIGHTS = "model.safetensors"
+SCALE = ".scale"
+Array = npt.NDArray[np.float32]
+
+
+def quantise(weight: Array) -> tuple[npt.NDArray[np.int8], Array]:
+    """Int8 values and float32 scales of shape (rows,): symmetric, per row, rounded to nearest."""
+    largest = np.abs(weight).max(axis=1)
+    scale = np.where(largest > 0, largest / 127, 1).astype(np.float32)
+    return np.rint(weight / scale[:, None]).clip(-127, 127).astype(np.int8), scale
+
+
+def dequantise(tensors: Mapping[str, npt.NDArray[np.generic]]) -> dict[str, Array]:
+    """Every tensor in float32, scales multiplied in."""
+    return {
+        name: (
+            tensor.astype(np.float32) * tensors[name + SCALE].astype(np.float32)[:, None]
+            if name + SCALE in tensors
+            else tensor.astype(np.float32)
+        )
+        for name, tensor in tensors.items()
+        if not name.endswith(SCALE)
+    }
+
+
+def write_float32(source: Path, target: Path) -> Path:
+    """The model of `source` with its weights in float32, in the existing folder `target`."""
+    for file in source.iterdir():
+        if file.is_file() and file.suffix in (".json", ".txt", ".model"):
+            shutil.copy(file, target)
+    save_file(dequantise(load_file(source / WEIGHTS)), target / WEIGHTS, metadata={"format": "pt"})
+    return target

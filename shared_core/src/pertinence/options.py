@@ -1,0 +1,172 @@
+"""The one list of plain options that the core, every adapter and the command line share."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, TypedDict, get_args
+
+from pertinence.errors import OptionError
+from pertinence.ranking import check_threshold, check_top_k
+from pertinence.scorer import SCORE_KINDS, ScoreKind
+
+__all__ = ["BackendName", "DtypeName", "OptionValues", "Options", "Truncation"]
+
+BackendName = Literal["auto", "torch", "onnx"]
+DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
+Truncation = Literal["longest_first", "only_second"]
+
+_SECRETS = frozenset({"token"})
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "score_kind": SCORE_KINDS,
+    "backend": get_args(BackendName),
+    "dtype": get_args(DtypeName),
+    "truncation": get_args(Truncation),
+}
+_TEXTS = ("query_prefix", "query_suffix", "document_prefix", "document_suffix", "device")
+_TEXTS_OR_NONE = ("model", "revision", "token", "cache_folder")
+_SIZES = ("max_length", "batch_tokens")
+_SWITCHES = ("trust_remote_code", "local_files_only")
+
+
+class OptionValues(TypedDict, total=False):
+    """`Options` as keyword arguments, less `model`."""
+
+    top_k: int | None
+    threshold: float | None
+    score_kind: ScoreKind
+    query_prefix: str
+    query_suffix: str
+    document_prefix: str
+    document_suffix: str
+    device: str
+    backend: BackendName
+    dtype: DtypeName
+    max_length: int | None
+    truncation: Truncation
+    batch_tokens: int | None
+    trust_remote_code: bool
+    revision: str | None
+    token: str | None
+    cache_folder: str | None
+    local_files_only: bool
+    model_kwargs: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What can be asked of a reranker, as plain data.
+
+    Attributes:
+        model: a folder, a name on the hub, or None for the embedded default.
+        top_k: how many documents to keep; None keeps all.
+        threshold: keep scores greater than or equal to it, before `top_k`; None keeps all.
+        score_kind: `probability` (sigmoid of one label, softmax of two), `logit` (the model's own
+            output), or `raw` (the scale that the model's own settings declare, as
+            `sentence_transformers.CrossEncoder.predict` gives it).
+        query_prefix: put before the query; likewise `query_suffix`, `document_prefix` and
+            `document_suffix`.
+        device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; only the torch backend leaves the CPU.
+        backend: `auto`, `torch` or `onnx`.
+        dtype: precision of the computation; `auto` is float32.
+        max_length: tokens of a pair, special tokens included; None takes the model's own limit.
+        truncation: `longest_first` cuts the longer of query and document, as sentence-transformers
+            does; `only_second` never cuts the query.
+        batch_tokens: tokens, padding included, that the model is given at once; None takes what suits
+            the device.
+        trust_remote_code: run code that comes with the model.
+        revision: branch, tag or commit on the hub.
+        token: access token of the hub; never shown and never written out.
+        cache_folder: where downloads and converted models are kept.
+        local_files_only: never look on the hub.
+        model_kwargs: further arguments for the loading of the torch model.
+    """
+
+    model: str | None = None
+    top_k: int | None = None
+    threshold: float | None = None
+    score_kind: ScoreKind = "probability"
+    query_prefix: str = ""
+    query_suffix: str = ""
+    document_prefix: str = ""
+    document_suffix: str = ""
+    device: str = "auto"
+    backend: BackendName = "auto"
+    dtype: DtypeName = "auto"
+    max_length: int | None = None
+    truncation: Truncation = "longest_first"
+    batch_tokens: int | None = None
+    trust_remote_code: bool = False
+    revision: str | None = None
+    token: str | None = field(default=None, repr=False)
+    cache_folder: str | None = None
+    local_files_only: bool = False
+    model_kwargs: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("model", "cache_folder"):
+            value = getattr(self, name)
+            if isinstance(value, os.PathLike):
+                object.__setattr__(self, name, os.fspath(value))
+        check_top_k(self.top_k)
+        check_threshold(self.threshold)
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise OptionError(f"{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}")
+        for name in _TEXTS:
+            self._require(name, str)
+        for name in _TEXTS_OR_NONE:
+            self._require(name, str, type(None))
+        for name in _SWITCHES:
+            self._require(name, bool)
+        for name in _SIZES:
+            size = getattr(self, name)
+            if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size <= 0):
+                raise OptionError(f"{name} must be a whole number > 0 or None, got {size!r}")
+        if self.model == "":
+            raise OptionError("model is empty; leave it out for the embedded default")
+        self._require("model_kwargs", Mapping, type(None))
+
+    def _require(self, name: str, *types: type) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, types):
+            # A secret of the wrong type is still a secret: only its type is told.
+            told = type(value).__name__ if name in _SECRETS else repr(value)
+            raise OptionError(f"{name} cannot be {told}")
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """The names of all options, in their order."""
+        return tuple(item.name for item in fields(cls))
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Options:
+        """Options from a mapping.
+
+        Raises:
+            OptionError: a name that is no option, or a value that it does not take.
+        """
+        for name in values:
+            if name not in cls.names():
+                raise OptionError.unknown(name, cls.names())
+        return cls(**values)
+
+    def with_(self, **changes: Any) -> Options:
+        """The same options with some of them changed."""
+        return self.of({**{name: getattr(self, name) for name in self.names()}, **changes})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The options as JSON-able data, without their secrets."""
+        return {name: value for name, value in asdict(self).items() if name not in _SECRETS}
+
+    def to_json(self) -> str:
+        """The options as one line of JSON, without their secrets."""
+        return json.dumps(self.to_dict(), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Options:
+        """Options from what `to_json` wrote."""
+        return cls.of(json.loads(text))
+

@@ -1,0 +1,136 @@
+"""Order, ties, threshold and `top_k`: from scores to a ranking (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar, overload
+
+import numpy as np
+
+from pertinence.errors import OptionError
+from pertinence.scorer import ScoreKind, Scores
+
+__all__ = ["RankedDocument", "Ranking", "check_threshold", "check_top_k", "order", "rank_scores"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankedDocument(Generic[T]):
+    """One document that was kept.
+
+    Attributes:
+        index: its place in the list that was handed in, from 0.
+        score: its score, a Python float.
+        document: the object that was handed in, untouched.
+    """
+
+    index: int
+    score: float
+    document: T
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranking(Sequence[RankedDocument[T]], Generic[T]):
+    """The kept documents, best first; a sequence of `RankedDocument`.
+
+    Attributes:
+        query: the query they were scored for.
+        model: the model that scored them.
+        score_kind: what the scores are: `probability`, `logit` or `raw`.
+        items: the kept documents, best first; equal scores keep the order they came in.
+        total: how many documents were scored, kept or not.
+        truncated: how many of them were cut to fit the model.
+        empty: how many had no text.
+        repaired: how many held a lone surrogate, replaced by U+FFFD.
+    """
+
+    query: str
+    model: str
+    score_kind: ScoreKind
+    items: tuple[RankedDocument[T], ...]
+    total: int
+    truncated: int = 0
+    empty: int = 0
+    repaired: int = 0
+
+    @overload
+    def __getitem__(self, index: int) -> RankedDocument[T]: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[RankedDocument[T], ...]: ...
+    def __getitem__(self, index: int | slice) -> RankedDocument[T] | tuple[RankedDocument[T], ...]:
+        return self.items[index]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[RankedDocument[T]]:
+        return iter(self.items)
+
+    @property
+    def documents(self) -> list[T]:
+        """The kept documents, best first."""
+        return [item.document for item in self.items]
+
+    @property
+    def scores(self) -> list[float]:
+        """Their scores, highest first."""
+        return [item.score for item in self.items]
+
+
+def check_top_k(top_k: object, name: str = "top_k") -> int | None:
+    """`top_k` itself (None keeps all), or an error that names the option and the value."""
+    if top_k is None:
+        return None
+    if isinstance(top_k, bool) or not isinstance(top_k, int):
+        raise OptionError(f"{name} must be a whole number or None, got {top_k!r}")
+    if top_k <= 0:
+        raise OptionError(f"{name} must be > 0, but got {top_k}")
+    return top_k
+
+
+def check_threshold(threshold: object, name: str = "threshold") -> float | None:
+    """`threshold` as a float (None keeps all), or an error that names the option and the value."""
+    if threshold is None:
+        return None
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or threshold != threshold:
+        raise OptionError(f"{name} must be a number or None, got {threshold!r}")
+    return float(threshold)
+
+
+def order(scores: Scores, *, top_k: int | None = None, threshold: float | None = None) -> list[int]:
+    """Indices of the kept scores, highest first; ties keep the input order.
+
+    The threshold (scores equal to it stay) is applied before `top_k`.
+    """
+    indices = np.argsort(-scores.values, kind="stable").tolist()
+    if threshold is not None:
+        indices = [index for index in indices if float(scores.values[index]) >= threshold]
+    return indices[:top_k]
+
+
+def rank_scores(
+    query: str,
+    documents: Sequence[T],
+    scores: Scores,
+    *,
+    model: str,
+    top_k: int | None = None,
+    threshold: float | None = None,
+) -> Ranking[T]:
+    """The ranking of `documents` by `scores`, which are in the order of the documents."""
+    kept = order(scores, top_k=top_k, threshold=threshold)
+    return Ranking(
+        query=query,
+        model=model,
+        score_kind=scores.kind,
+        items=tuple(
+            RankedDocument(index=index, score=float(scores.values[index]), document=documents[index])
+            for index in kept
+        ),
+        total=len(documents),
+        truncated=scores.truncated,
+        empty=scores.empty,
+        repaired=scores.repaired,
+    )

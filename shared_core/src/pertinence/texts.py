@@ -1,0 +1,56 @@
+"""What may be scored: checks that name the item at fault, before any model runs (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from pertinence.errors import InputError
+
+__all__ = ["check_query", "check_texts", "extract_texts", "repair"]
+
+T = TypeVar("T")
+
+
+def check_query(query: object) -> str:
+    """The query itself, or an error: a query must be a string with something in it."""
+    if not isinstance(query, str):
+        raise InputError(f"query must be a string, not {type(query).__name__}")
+    if not query or query.isspace():
+        raise InputError("query is empty or only whitespace")
+    return query
+
+
+def check_texts(texts: Sequence[object]) -> list[str]:
+    """The texts as a list, or an error that names the first that is not a string.
+
+    An empty text is accepted: one blank chunk must not fail the query it came with.
+    """
+    if isinstance(texts, str | bytes):
+        raise InputError("documents must be a sequence of texts, not one text")
+    checked: list[str] = []
+    for index, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InputError(f"document {index} must be a string, not {type(text).__name__}")
+        checked.append(text)
+    return checked
+
+
+def extract_texts(documents: Sequence[T], text: Callable[[T], str] | None) -> list[str]:
+    """One text per document: the document itself, or what `text` reads from it.
+
+    Raises:
+        InputError: a document is not a string, or `text` gave something else; its index is named.
+    """
+    return check_texts(documents if text is None else [text(document) for document in documents])
+
+
+def repair(text: str) -> tuple[str, bool]:
+    """The text with every lone surrogate replaced by U+FFFD, and whether there was one."""
+    if text.isascii():
+        return text, False
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text), True
+    return text, False

