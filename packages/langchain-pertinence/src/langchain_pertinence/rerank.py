@@ -1,0 +1,111 @@
+"""`PertinenceRerank`: documents in order of relevance, for `ContextualCompressionRetriever` and alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.callbacks import Callbacks
+from langchain_core.documents import BaseDocumentCompressor, Document
+
+from langchain_pertinence.fields import OptionFields
+from langchain_pertinence.tracing import atraced, traced
+from pertinence import Ranking
+
+__all__ = ["PertinenceRerank"]
+
+
+class PertinenceRerank(OptionFields, BaseDocumentCompressor):
+    """Puts documents in order of relevance to a query and keeps the best.
+
+    The model is loaded on first use and shared with every other component of this process that names
+    the same one. One instance may serve any number of threads and event loops at once.
+
+        reranker = PertinenceRerank(top_n=3)
+        retriever = ContextualCompressionRetriever(base_compressor=reranker, base_retriever=retriever)
+
+    Attributes:
+        top_n: how many documents to keep; None keeps all.
+        threshold: keep scores greater than or equal to it, before `top_n`; None keeps all.
+    """
+
+    top_n: int | None = None
+    threshold: float | None = None
+
+    def compress_documents(
+        self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
+    ) -> list[Document]:
+        """Copies of the kept documents, best first, with their score in `metadata["relevance_score"]`.
+
+        The rerank step is a retriever run of its own in every trace.
+
+        Raises:
+            InputError: the query is empty, or a document has no text.
+            ModelError: the model cannot be found or loaded.
+        """
+        options = self._options()
+        model = self._handle.reranker(options).model
+        with traced(callbacks, query, name=type(self).__name__, model=model) as run:
+            kept = _scored(self._handle.rank(options, query, documents, text=_text))
+        run.on_retriever_end(kept)
+        return kept
+
+    async def acompress_documents(
+        self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
+    ) -> list[Document]:
+        """`compress_documents` for an event loop, without a thread; cancelling it withdraws the work."""
+        options = self._options()
+        model = self._handle.reranker(options).model
+        async with atraced(callbacks, query, name=type(self).__name__, model=model) as run:
+            kept = _scored(await self._handle.arank(options, query, documents, text=_text))
+        await run.on_retriever_end(kept)
+        return kept
+
+    def rerank(
+        self,
+        documents: Sequence[str | Document],
+        query: str,
+        *,
+        top_n: int | None = None,
+        threshold: float | None = None,
+    ) -> list[dict[str, Any]]:
+        """The order and the scores alone: `{"index": 4, "relevance_score": 0.93}` per kept document.
+
+        Args:
+            documents: texts or documents; `index` is the place in this list, from 0.
+            query: what is asked.
+            top_n: how many to keep; None takes the component's own.
+            threshold: keep scores greater than or equal to it; None takes the component's own.
+        """
+        options = self._options(top_n=top_n, threshold=threshold)
+        return _plain(self._handle.rank(options, query, documents, text=_text))
+
+    async def arerank(
+        self,
+        documents: Sequence[str | Document],
+        query: str,
+        *,
+        top_n: int | None = None,
+        threshold: float | None = None,
+    ) -> list[dict[str, Any]]:
+        """`rerank` for an event loop."""
+        options = self._options(top_n=top_n, threshold=threshold)
+        return _plain(await self._handle.arank(options, query, documents, text=_text))
+
+
+def _text(document: str | Document) -> Any:
+    # What is neither text nor document is handed on: the core's error names its index.
+    return getattr(document, "page_content", document)
+
+
+def _scored(ranking: Ranking[Document]) -> list[Document]:
+    return [
+        item.document.model_copy(
+            update={"metadata": {**item.document.metadata, "relevance_score": item.score}}
+        )
+        for item in ranking
+    ]
+
+
+def _plain(ranking: Ranking[str | Document]) -> list[dict[str, Any]]:
+    return [{"index": item.index, "relevance_score": item.score} for item in ranking]

@@ -1,0 +1,57 @@
+"""A rerank step as LangChain's tracers see it: a retriever run, under the run that called it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+from langchain_core.callbacks import (
+    AsyncCallbackManager,
+    AsyncCallbackManagerForRetrieverRun,
+    CallbackManager,
+    CallbackManagerForRetrieverRun,
+    Callbacks,
+)
+from langchain_core.runnables import ensure_config
+
+__all__ = ["atraced", "traced"]
+
+
+@contextmanager
+def traced(
+    callbacks: Callbacks, query: str, *, name: str, model: str
+) -> Iterator[CallbackManagerForRetrieverRun]:
+    """A run that has begun; an error ends it, and success is told by the caller (`on_retriever_end`)."""
+    manager = CallbackManager.configure(_inherited(callbacks), None, inheritable_metadata=_metadata(model))
+    run = manager.on_retriever_start(None, query, name=name)
+    try:
+        yield run
+    except BaseException as error:
+        run.on_retriever_error(error)
+        raise
+
+
+@asynccontextmanager
+async def atraced(
+    callbacks: Callbacks, query: str, *, name: str, model: str
+) -> AsyncIterator[AsyncCallbackManagerForRetrieverRun]:
+    """`traced` for an event loop; a cancelled task ends its run as well."""
+    manager = AsyncCallbackManager.configure(
+        _inherited(callbacks), None, inheritable_metadata=_metadata(model)
+    )
+    run = await manager.on_retriever_start(None, query, name=name)
+    try:
+        yield run
+    except BaseException as error:
+        await run.on_retriever_error(error)
+        raise
+
+
+def _inherited(callbacks: Callbacks) -> Callbacks:
+    # Called without callbacks inside a chain, the step still belongs under the run of that chain.
+    return ensure_config().get("callbacks") if callbacks is None else callbacks
+
+
+def _metadata(model: str) -> dict[str, Any]:
+    return {"ls_provider": "pertinence", "ls_model_name": model}
