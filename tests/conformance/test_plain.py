@@ -63,9 +63,7 @@ class PlainDriver(Driver[PlainReranker, Passage]):
 
 def hits(ranking: Ranking[Passage]) -> list[Hit]:
     return [
-        Hit(
-            id=item.document.id, score=item.score, text=item.document.text, metadata=item.document.metadata
-        )
+        Hit(id=item.document.id, score=item.score, text=item.document.text, metadata=item.document.metadata)
         for item in ranking
     ]
 

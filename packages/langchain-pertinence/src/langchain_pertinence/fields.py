@@ -11,7 +11,15 @@ from langchain_core.utils import secret_from_env
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
 from pertinence import OptionError, Reranker
-from pertinence.integration import BackendName, DtypeName, Handle, Options, ScoreKind, Truncation, options_from
+from pertinence.integration import (
+    BackendName,
+    DtypeName,
+    Handle,
+    Options,
+    ScoreKind,
+    Truncation,
+    options_from,
+)
 
 __all__ = ["OptionFields"]
 

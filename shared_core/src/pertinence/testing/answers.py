@@ -52,7 +52,9 @@ class AnswersConformance:
     def documents(self, texts: Mapping[str, Any] = TEXTS) -> list[Any]:
         """Documents with these ids and texts, and metadata of some depth."""
         return [
-            self.driver.document(id, text, {"source": f"{id}.txt", "page": number, "tags": ["a", {"b": [None]}]})
+            self.driver.document(
+                id, text, {"source": f"{id}.txt", "page": number, "tags": ["a", {"b": [None]}]}
+            )
             for number, (id, text) in enumerate(texts.items())
         ]
 

@@ -222,8 +222,8 @@ class RerankerConformance(AnswersConformance):
     def test_a_used_component_can_be_copied(self) -> None:
         component = self.make(top_k=4)
         hits = self.run(component, QUERY, self.documents())
-        for again in (copy.copy, copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))):
-            assert self.run(again(component), QUERY, self.documents()) == hits
+        for other in (copy.copy(component), copy.deepcopy(component), pickle.loads(pickle.dumps(component))):
+            assert self.run(other, QUERY, self.documents()) == hits
         assert self.run(component, QUERY, self.documents()) == hits
 
     # Asynchronous

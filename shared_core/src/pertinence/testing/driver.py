@@ -61,9 +61,7 @@ class Driver(ABC, Generic[Component, Document]):
         """A document of the framework. A text that is no string is put in past all validation."""
 
     @abstractmethod
-    def run(
-        self, component: Component, query: Any, documents: Sequence[Document], **call: Any
-    ) -> list[Hit]:
+    def run(self, component: Component, query: Any, documents: Sequence[Document], **call: Any) -> list[Hit]:
         """The component's answer, best first; `call` holds options that are given call by call."""
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""A scorer without a model: it answers from its own thread, counts what it scored, waits or fails on request."""
+"""A scorer without a model: it answers from its own thread, counts its rows, waits or fails as told."""
 
 from __future__ import annotations
 
