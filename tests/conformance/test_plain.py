@@ -38,8 +38,8 @@ class PlainDriver(Driver[PlainReranker, Passage]):
     def make(self, **options: Any) -> PlainReranker:
         return PlainReranker(Options.of(options))
 
-    def document(self, id: str, text: Any, metadata: dict[str, Any]) -> Passage:
-        return Passage(id, text, metadata)
+    def document(self, name: str, text: Any, metadata: dict[str, Any]) -> Passage:
+        return Passage(name, text, metadata)
 
     def run(
         self, component: PlainReranker, query: Any, documents: Sequence[Passage], **call: Any

@@ -22,9 +22,9 @@ class CompressorDriver(Driver[PertinenceRerank, Document]):
     def make(self, **options: Any) -> PertinenceRerank:
         return PertinenceRerank(**options)
 
-    def document(self, id: str, text: Any, metadata: dict[str, Any]) -> Document:
+    def document(self, name: str, text: Any, metadata: dict[str, Any]) -> Document:
         # Validation would refuse a lone surrogate, which documents that were unpickled do carry.
-        return Document.model_construct(id=id, page_content=text, metadata=metadata)
+        return Document.model_construct(id=name, page_content=text, metadata=metadata)
 
     def run(
         self, component: PertinenceRerank, query: Any, documents: Sequence[Document], **call: Any

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from langchain_core.documents import Document
 from langchain_core.load import dumpd, dumps
-from langchain_pertinence import PertinenceCrossEncoder, PertinenceRerank
 from pydantic import SecretStr, ValidationError
 
+from langchain_pertinence import PertinenceCrossEncoder, PertinenceRerank
 from pertinence import OptionError
 from pertinence.integration import Options
 
@@ -90,7 +90,7 @@ def test_the_token_is_in_nothing_that_is_written(token: Any) -> None:
 @pytest.mark.parametrize("bad", [{"top_n": 0}, {"tokn": SECRET}, {"model_kwargs": 3}], ids=repr)
 def test_the_token_is_in_no_error(bad: dict[str, Any]) -> None:
     with pytest.raises(OptionError) as raised:
-        PertinenceRerank(token=SECRET, **bad)
+        PertinenceRerank(**{"token": SECRET, **bad})
     assert SECRET not in str(raised.value)
     with pytest.raises(ValidationError) as wrapped:
         PertinenceRerank.model_validate({"token": SECRET, **bad})

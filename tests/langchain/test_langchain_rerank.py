@@ -8,8 +8,8 @@ import json
 import pytest
 from langchain_classic.retrievers.document_compressors import CrossEncoderReranker, DocumentCompressorPipeline
 from langchain_core.documents import Document
-from langchain_pertinence import PertinenceCrossEncoder, PertinenceRerank
 
+from langchain_pertinence import PertinenceCrossEncoder, PertinenceRerank
 from pertinence import InputError, Reranker
 from pertinence.integration import Options
 from pertinence.testing import FakeScorer

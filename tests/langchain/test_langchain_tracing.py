@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,8 +13,8 @@ from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, 
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda
-from langchain_pertinence import PertinenceRerank
 
+from langchain_pertinence import PertinenceRerank
 from pertinence import InputError, ModelError
 from pertinence.testing import FakeScorer
 
@@ -30,7 +30,7 @@ class FirstStage(BaseRetriever):
         return self.documents
 
 
-class Recorder(BaseCallbackHandler):
+class Runs:
     """Keeps each run's name, parent and metadata, and how it ended."""
 
     def __init__(self) -> None:
@@ -38,35 +38,45 @@ class Recorder(BaseCallbackHandler):
         self.metadata: dict[str, dict[str, Any]] = {}
         self.ended: list[tuple[str, Any]] = []
 
-    def on_chain_start(self, serialized: Any, inputs: Any, **run: Any) -> None:
-        self.on_retriever_start(serialized, inputs, **run)
-
-    def on_retriever_start(self, serialized: Any, query: Any, **run: Any) -> None:
+    def start(self, run: Mapping[str, Any]) -> None:
         self.started[run["run_id"]] = (run["name"], run["parent_run_id"])
         self.metadata[run["name"]] = run["metadata"] or {}
 
-    def on_retriever_end(self, documents: Sequence[Document], **run: Any) -> None:
-        self.ended.append((self.started[run["run_id"]][0], [document.id for document in documents]))
-
-    def on_retriever_error(self, error: BaseException, **run: Any) -> None:
-        self.ended.append((self.started[run["run_id"]][0], type(error)))
+    def end(self, run: Mapping[str, Any], result: Any) -> None:
+        self.ended.append((self.started[run["run_id"]][0], result))
 
     def parents(self) -> dict[str, str | None]:
         """Each run's parent, by name."""
         return {name: self.started[parent][0] if parent else None for name, parent in self.started.values()}
 
 
-class AsyncRecorder(Recorder, AsyncCallbackHandler):
-    """The same for handlers that are awaited."""
+class Recorder(Runs, BaseCallbackHandler):
+    """For handlers that are called."""
 
-    async def on_retriever_start(self, serialized: Any, query: Any, **run: Any) -> None:  # type: ignore[override]
-        Recorder.on_retriever_start(self, serialized, query, **run)
+    def on_chain_start(self, serialized: Any, inputs: Any, **run: Any) -> None:
+        self.start(run)
 
-    async def on_retriever_end(self, documents: Sequence[Document], **run: Any) -> None:  # type: ignore[override]
-        Recorder.on_retriever_end(self, documents, **run)
+    def on_retriever_start(self, serialized: Any, query: Any, **run: Any) -> None:
+        self.start(run)
 
-    async def on_retriever_error(self, error: BaseException, **run: Any) -> None:  # type: ignore[override]
-        Recorder.on_retriever_error(self, error, **run)
+    def on_retriever_end(self, documents: Sequence[Document], **run: Any) -> None:
+        self.end(run, [document.id for document in documents])
+
+    def on_retriever_error(self, error: BaseException, **run: Any) -> None:
+        self.end(run, type(error))
+
+
+class AsyncRecorder(Runs, AsyncCallbackHandler):
+    """For handlers that are awaited."""
+
+    async def on_retriever_start(self, serialized: Any, query: Any, **run: Any) -> None:
+        self.start(run)
+
+    async def on_retriever_end(self, documents: Sequence[Document], **run: Any) -> None:
+        self.end(run, [document.id for document in documents])
+
+    async def on_retriever_error(self, error: BaseException, **run: Any) -> None:
+        self.end(run, type(error))
 
 
 NESTED = {
@@ -160,8 +170,7 @@ def test_a_cancelled_task_ends_its_run(documents: list[Document], query: str, sc
         reranker = PertinenceRerank()
         with scorer.held():
             task = asyncio.create_task(reranker.acompress_documents(documents, query, callbacks=[recorder]))
-            while not scorer.requests:
-                await asyncio.sleep(0.001)
+            await asyncio.wrap_future(scorer.taken(1))
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

@@ -7,11 +7,21 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 from pertinence.errors import OptionError
-from pertinence.options import Options, OptionValues
+from pertinence.options import BackendName, DtypeName, Options, OptionValues, Truncation
 from pertinence.ranking import Ranking, check_threshold, check_top_k
 from pertinence.reranker import Reranker
+from pertinence.scorer import ScoreKind
 
-__all__ = ["Handle", "OptionValues", "Options", "options_from"]
+__all__ = [
+    "BackendName",
+    "DtypeName",
+    "Handle",
+    "OptionValues",
+    "Options",
+    "ScoreKind",
+    "Truncation",
+    "options_from",
+]
 
 T = TypeVar("T")
 

@@ -52,10 +52,8 @@ class AnswersConformance:
     def documents(self, texts: Mapping[str, Any] = TEXTS) -> list[Any]:
         """Documents with these ids and texts, and metadata of some depth."""
         return [
-            self.driver.document(
-                id, text, {"source": f"{id}.txt", "page": number, "tags": ["a", {"b": [None]}]}
-            )
-            for number, (id, text) in enumerate(texts.items())
+            self.driver.document(name, text, metadata_of(name, page))
+            for page, (name, text) in enumerate(texts.items())
         ]
 
     def run(self, component: Any, query: Any, documents: Sequence[Any]) -> list[Hit]:
@@ -76,9 +74,9 @@ class AnswersConformance:
 
     def test_ids_texts_and_metadata_come_back(self) -> None:
         hits = {hit.id: hit for hit in self.rank()}
-        for number, (id, text) in enumerate(TEXTS.items()):
-            assert hits[id].text == text
-            assert hits[id].metadata == {"source": f"{id}.txt", "page": number, "tags": ["a", {"b": [None]}]}
+        for page, (name, text) in enumerate(TEXTS.items()):
+            assert hits[name].text == text
+            assert hits[name].metadata == metadata_of(name, page)
 
     def test_scores_are_python_floats(self) -> None:
         assert {type(hit.score) for hit in self.rank()} == {float}
@@ -124,6 +122,11 @@ class AnswersConformance:
         component = self.make()
         hits = self.run(component, QUERY, self.documents())
         assert_same(self.run(pickle.loads(pickle.dumps(component)), QUERY, self.documents()), hits)
+
+
+def metadata_of(name: str, page: int) -> dict[str, Any]:
+    """Metadata of some depth, with values that a careless test for truth would drop."""
+    return {"source": f"{name}.txt", "page": page, "note": "", "tags": ["a", {"b": [None]}]}
 
 
 def many_queries(count: int) -> list[str]:

@@ -232,7 +232,7 @@ class RerankerConformance(AnswersConformance):
         async def main() -> list[Hit]:
             with scorer.held():
                 task = asyncio.create_task(self.driver.arun(component, QUERY, documents))
-                await self.taken(scorer, 1)
+                await asyncio.wrap_future(scorer.taken(1))
                 assert not task.done()
             return await task
 
@@ -251,7 +251,7 @@ class RerankerConformance(AnswersConformance):
         async def main() -> None:
             with scorer.held():
                 tasks = [asyncio.create_task(self.driver.arun(component, QUERY, documents)) for _ in range(3)]
-                await self.taken(scorer, 3)
+                await asyncio.wrap_future(scorer.taken(3))
                 tasks[1].cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await tasks[1]
@@ -280,12 +280,6 @@ class RerankerConformance(AnswersConformance):
         with pytest.raises(PertinenceError, match=match):
             self.arun(component, query, documents)
         assert scorer.requests == []
-
-    @staticmethod
-    async def taken(scorer: FakeScorer, requests: int) -> None:
-        """Wait until the scorer holds so many requests; a loop that is blocked never gets here."""
-        while len(scorer.requests) < requests:
-            await asyncio.sleep(0.001)
 
 
 class PerCallConformance(RerankerConformance):

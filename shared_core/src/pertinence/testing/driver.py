@@ -57,8 +57,8 @@ class Driver(ABC, Generic[Component, Document]):
         """A component with these options, under the framework's words."""
 
     @abstractmethod
-    def document(self, id: str, text: Any, metadata: dict[str, Any]) -> Document:
-        """A document of the framework. A text that is no string is put in past all validation."""
+    def document(self, name: str, text: Any, metadata: dict[str, Any]) -> Document:
+        """A document with `name` for its id; a text that is no string is put in past all validation."""
 
     @abstractmethod
     def run(self, component: Component, query: Any, documents: Sequence[Document], **call: Any) -> list[Hit]:

@@ -69,6 +69,7 @@ class FakeScorer:
         self.warm_ups = 0
         self._waiting: deque[_Request] = deque()
         self._changed = threading.Condition()
+        self._watchers: list[tuple[int, Future[None]]] = []
         self._worker: threading.Thread | None = None
         self._held = False
         self._closed = False
@@ -96,19 +97,46 @@ class FakeScorer:
                 request.future.set_exception(ClosedError("this scorer is closed"))
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Inside, requests are taken but none is answered: a model that is busy."""
-        with self._changed:
-            self._held = True
+    def held(self, limit: float = 10.0) -> Iterator[None]:
+        """Inside, requests are taken but none is answered: a model that is busy.
+
+        After `limit` seconds they are answered all the same and leaving raises AssertionError, so that
+        a caller who waits where it must not is a failure and not a hang.
+        """
+        overdue = threading.Event()
+
+        def give_up() -> None:
+            overdue.set()
+            self._hold(False)
+
+        timer = threading.Timer(limit, give_up)
+        timer.daemon = True
+        self._hold(True)
+        timer.start()
         try:
             yield
         finally:
-            self.release()
+            timer.cancel()
+            self._hold(False)
+        if overdue.is_set():
+            raise AssertionError(f"the caller was still waiting for a busy model after {limit} s")
 
-    def release(self) -> None:
-        """End what `held` began."""
+    def taken(self, count: int) -> Future[None]:
+        """A future that is done when so many requests were submitted in all."""
+        future: Future[None] = Future()
         with self._changed:
-            self._held = False
+            self._watchers.append((count, future))
+            self._tell()
+        return future
+
+    def _tell(self) -> None:
+        for count, future in self._watchers:
+            if len(self.requests) >= count and not future.done():
+                future.set_result(None)
+
+    def _hold(self, held: bool) -> None:
+        with self._changed:
+            self._held = held
             self._changed.notify_all()
 
     def _submit(self, query: str, texts: Sequence[str], kind: ScoreKind) -> Future[Scores]:
@@ -118,6 +146,7 @@ class FakeScorer:
                 raise ClosedError("this scorer is closed")
             self.requests.append((query, request.texts))
             self._waiting.append(request)
+            self._tell()
             if self._worker is None:
                 self._worker = threading.Thread(target=self._work, name="fake-scorer", daemon=True)
                 self._worker.start()
