@@ -99,7 +99,7 @@ def _probe(spec: ModelSpec) -> dict[str, torch.Tensor]:
     ids[1, 7:] = spec.pad_id
     mask[1, 7:] = 0
     inputs = {"input_ids": ids, "attention_mask": mask}
-    if spec.config.get("type_vocab_size", 0) > 1:
+    if spec.token_types:
         types = torch.zeros_like(ids)
         types[:, 4:] = mask[:, 4:]
         inputs["token_type_ids"] = types

@@ -24,6 +24,8 @@ _ONNX_FILES = ("model.onnx", "onnx/model.onnx")
 _NO_LIMIT = 10**18
 # Families that number positions from the pad id on, and so have that many fewer than they declare.
 _POSITIONS_AFTER_PAD = {"camembert", "roberta", "xlm-roberta", "xlm-roberta-xl", "longformer", "mpnet"}
+# Families whose transformers tokenizer hands token types to the model, unless its config says otherwise.
+_TYPED = {"bert", "electra", "deberta", "debertav2", "deberta-v2", "convbert", "funnel", "mobilebert", "roformer"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,7 @@ class ModelSpec:
         num_labels: 1, or 2 where the second label is the positive one.
         activation: what the model's own settings make of a logit.
         pad_id: token id of padding.
+        token_types: the model is told which tokens are the text's (BERT, ELECTRA, DeBERTa).
         cut_left: texts are cut at their beginning.
         int8_weights: the weights are stored in int8 and dequantised when the model is loaded.
         options: what was asked for.
@@ -62,6 +65,7 @@ class ModelSpec:
     num_labels: int
     activation: Activation
     pad_id: int
+    token_types: bool
     cut_left: bool
     int8_weights: bool
     options: Options
@@ -107,6 +111,7 @@ def resolve(options: Options) -> ModelSpec:
         num_labels=_num_labels(name, config),
         activation=_activation(folder, config),
         pad_id=pad_id,
+        token_types=_token_types(tokenizer, config),
         cut_left=tokenizer.get("truncation_side") == "left",
         int8_weights=config.get("pertinence", {}).get("stored_weights") == "int8",
         options=options,
@@ -164,6 +169,14 @@ def _num_labels(name: str, config: Mapping[str, Any]) -> int:
 def _positions(config: Mapping[str, Any], pad_id: int) -> int:
     declared = int(config.get("max_position_embeddings") or _NO_LIMIT)
     return declared - pad_id - 1 if config.get("model_type") in _POSITIONS_AFTER_PAD else declared
+
+
+def _token_types(tokenizer: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
+    names = tokenizer.get("model_input_names")
+    if names:
+        return "token_type_ids" in names
+    kind = str(tokenizer.get("tokenizer_class") or "").removesuffix("Fast").removesuffix("Tokenizer").lower()
+    return (kind or config.get("model_type")) in _TYPED
 
 
 def _max_length(folder: Path, tokenizer: Mapping[str, Any], positions: int) -> int:

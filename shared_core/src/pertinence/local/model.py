@@ -54,7 +54,9 @@ class LocalModel:
 
     def pad(self, pairs: Sequence[Pair[Any]]) -> Batch:
         """Arrays as the network reads them."""
-        return pad(pairs, pad_id=self.spec.pad_id, text_type=self._encoder().text_type)
+        spec = self.spec
+        text_type = self._encoder().text_type if spec.token_types else 0
+        return pad(pairs, pad_id=spec.pad_id, text_type=text_type)
 
     def run(self, batch: Batch) -> Float32:
         """Raw outputs, float32 of shape (rows, labels)."""

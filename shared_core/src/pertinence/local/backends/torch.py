@@ -35,13 +35,13 @@ class TorchBackend:
             raise ModelError(f"{spec.name}: sentence-transformers loads it without a transformer")
         self._model = network.eval()
         self._device = encoder.device
-        self._takes_types = spec.config.get("type_vocab_size", 0) > 1
+        self._token_types = spec.token_types
         self.batch_tokens = _CPU_BATCH_TOKENS if self._device.type == "cpu" else _GPU_BATCH_TOKENS
 
     def run(self, batch: Batch) -> Float32:
         """Raw outputs, float32 of shape (rows, labels)."""
         arrays = {"input_ids": batch.ids, "attention_mask": batch.mask}
-        if self._takes_types:
+        if self._token_types:
             arrays["token_type_ids"] = batch.types
         inputs = {name: torch.from_numpy(array).to(self._device) for name, array in arrays.items()}
         with torch.inference_mode():

@@ -1,0 +1,103 @@
+"""Our scores are sentence-transformers' scores, on both backends, for every architecture of the cards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.models import build
+from support.texts import QUERY, passages
+from tokenizers import Tokenizer
+
+from pertinence import Reranker
+from pertinence.local.loading import resolve
+from pertinence.local.weights import write_float32
+from pertinence.options import Options
+
+sentence_transformers = pytest.importorskip("sentence_transformers")
+
+ARCHITECTURES = ("camembert-L2", "mminilm-L6", "bert-minilm-L6", "electra-L2")
+TEXTS = passages(200)
+
+
+def expected(folder: Path, texts: list[str] = TEXTS, **options: object) -> np.ndarray:
+    """What the reference gives for `QUERY` with each text, in float32 on the CPU."""
+    encoder = sentence_transformers.CrossEncoder(
+        str(folder), device="cpu", model_kwargs={"dtype": "float32"}, **options
+    )
+    return encoder.predict([(QUERY, text) for text in texts], show_progress_bar=False)
+
+
+@pytest.mark.parametrize("shape", ARCHITECTURES)
+def test_both_backends_score_as_the_cross_encoder_does(
+    shape: str, model_folder: Callable[[str], Path]
+) -> None:
+    folder = model_folder(shape)
+    reference = expected(folder)
+    assert np.ptp(reference) > 0.01, "scores that hardly differ would prove nothing"
+    for backend, tolerance in (("torch", 1e-5), ("onnx", 1e-4)):
+        with Reranker(folder, backend=backend) as reranker:
+            np.testing.assert_allclose(reranker.score(QUERY, TEXTS), reference, atol=tolerance, rtol=0)
+
+
+def test_the_embedded_default_scores_as_its_dequantised_weights_do(tmp_path: Path) -> None:
+    reference = expected(write_float32(resolve(Options()).folder, tmp_path))
+    for backend, tolerance in (("torch", 1e-5), ("onnx", 1e-4)):
+        with Reranker(backend=backend) as reranker:
+            np.testing.assert_allclose(reranker.score(QUERY, TEXTS), reference, atol=tolerance, rtol=0)
+
+
+def test_the_real_xlm_roberta_tokenizer_gives_the_same_scores(
+    xlm_roberta_tokenizer: bytes, tmp_path: Path
+) -> None:
+    tokenizer = Tokenizer.from_buffer(xlm_roberta_tokenizer)
+    folder = build("mminilm-L6", tmp_path / "real", tokenizer=tokenizer)
+    texts = TEXTS[:60]
+    with Reranker(folder, backend="torch") as reranker:
+        np.testing.assert_allclose(reranker.score(QUERY, texts), expected(folder, texts), atol=1e-5, rtol=0)
+
+
+def test_two_labels_give_the_softmax_of_the_second(tmp_path: Path) -> None:
+    folder = build("tiny", tmp_path / "two", labels=2)
+    logits = expected(folder)
+    softmax = np.exp(logits[:, 1]) / np.exp(logits).sum(axis=1)
+    with Reranker(folder, backend="torch") as reranker:
+        np.testing.assert_allclose(reranker.score(QUERY, TEXTS), softmax, atol=1e-6)
+
+
+def test_a_logit_is_what_the_model_gives_before_the_sigmoid(model_folder: Callable[[str], Path]) -> None:
+    folder = model_folder("tiny")
+    with (
+        Reranker(folder, backend="torch", score_kind="logit") as logit,
+        Reranker(folder, backend="torch") as probability,
+    ):
+        logits = logit.score(QUERY, TEXTS)
+        np.testing.assert_allclose(1 / (1 + np.exp(-logits)), probability.score(QUERY, TEXTS), atol=1e-6)
+
+
+def test_a_raw_score_follows_the_activation_that_the_model_declares(tmp_path: Path) -> None:
+    folder = build("tiny", tmp_path / "declared")
+    config = (folder / "config.json").read_text()
+    declared = '{"sbert_ce_default_activation_function": "torch.nn.modules.linear.Identity",'
+    (folder / "config.json").write_text(declared + config.lstrip()[1:])
+    reference = expected(folder)
+    assert reference.min() < 0 or reference.max() > 1, "logits, not probabilities"
+    with Reranker(folder, backend="torch", score_kind="raw") as reranker:
+        np.testing.assert_allclose(reranker.score(QUERY, TEXTS), reference, atol=1e-5)
+
+
+@pytest.mark.parametrize("length", [32, 128, 512])
+def test_a_shorter_limit_cuts_the_same_tokens(length: int, model_folder: Callable[[str], Path]) -> None:
+    folder = model_folder("camembert-L2")
+    reference = expected(folder, TEXTS[:40], max_length=length)
+    with Reranker(folder, backend="torch", max_length=length) as reranker:
+        np.testing.assert_allclose(reranker.score(QUERY, TEXTS[:40]), reference, atol=1e-5)
+
+
+def test_a_score_does_not_depend_on_its_batch_neighbours(model_folder: Callable[[str], Path]) -> None:
+    with Reranker(model_folder("camembert-L2"), backend="onnx") as reranker:
+        together = reranker.score(QUERY, TEXTS[:60])
+        alone = [reranker.score(QUERY, [text])[0] for text in TEXTS[:60]]
+    np.testing.assert_allclose(together, alone, atol=1e-6)
