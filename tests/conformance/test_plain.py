@@ -9,7 +9,7 @@ from typing import Any
 from pertinence import Ranking
 from pertinence.integration import Handle, Options
 from pertinence.testing import Driver, Hit
-from pertinence.testing.conformance import PerCallConformance
+from pertinence.testing.conformance import ModelConformance, PerCallConformance
 
 
 @dataclass(frozen=True)
@@ -69,4 +69,8 @@ def hits(ranking: Ranking[Passage]) -> list[Hit]:
 
 
 class TestPlainReranker(PerCallConformance):
+    driver = PlainDriver()
+
+
+class TestEmbeddedDefault(ModelConformance):
     driver = PlainDriver()

@@ -16,9 +16,9 @@ def scorer() -> Iterator[FakeScorer]:
     scorer.close()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def made(scorer: FakeScorer) -> Iterator[list[Options]]:
-    """The options of every reranker that was made; no test here loads a model."""
+    """The options of every reranker that was made; with it, no model is loaded."""
     with scoring_with(scorer) as options:
         yield options
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from langchain_pertinence import PertinenceRerank
 from pertinence.testing import Driver, Hit
-from pertinence.testing.conformance import PerCallConformance, RerankerConformance
+from pertinence.testing.conformance import ModelConformance, PerCallConformance, RerankerConformance
 
 
 class CompressorDriver(Driver[PertinenceRerank, Document]):
@@ -66,6 +66,10 @@ class TestCompressDocuments(RerankerConformance):
 
 class TestRerank(PerCallConformance):
     driver = RerankDriver()
+
+
+class TestEmbeddedDefault(ModelConformance):
+    driver = CompressorDriver()
 
 
 def hit(document: Document) -> Hit:

@@ -14,6 +14,8 @@ from langchain_pertinence import PertinenceCrossEncoder, PertinenceRerank
 from pertinence import OptionError
 from pertinence.integration import Options
 
+pytestmark = pytest.mark.usefixtures("made")
+
 SECRET = "hf_not_to_be_shown"
 
 

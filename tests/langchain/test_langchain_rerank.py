@@ -14,6 +14,8 @@ from pertinence import InputError, Reranker
 from pertinence.integration import Options
 from pertinence.testing import FakeScorer
 
+pytestmark = pytest.mark.usefixtures("made")
+
 
 class Page(Document):
     """A document class of a user's own."""

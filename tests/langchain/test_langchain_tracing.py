@@ -18,6 +18,8 @@ from langchain_pertinence import PertinenceRerank
 from pertinence import InputError, ModelError
 from pertinence.testing import FakeScorer
 
+pytestmark = pytest.mark.usefixtures("made")
+
 
 class FirstStage(BaseRetriever):
     """Gives back all it has, in the order it has it."""
