@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self, TypeVar
 
 from pertinence.errors import OptionError
@@ -11,6 +12,7 @@ from pertinence.options import BackendName, DtypeName, Options, OptionValues, Tr
 from pertinence.ranking import Ranking, check_threshold, check_top_k
 from pertinence.reranker import Reranker
 from pertinence.scorer import ScoreKind
+from pertinence.texts import extract_texts
 
 __all__ = [
     "BackendName",
@@ -20,6 +22,7 @@ __all__ = [
     "Options",
     "ScoreKind",
     "Truncation",
+    "extract_texts",
     "options_from",
 ]
 
@@ -43,7 +46,7 @@ def options_from(values: Mapping[str, Any], words: Mapping[str, str] | None = No
             raise OptionError.unknown(each, ours)
     check_top_k(values.get(word["top_k"]), word["top_k"])
     check_threshold(values.get(word["threshold"]), word["threshold"])
-    return Options.of({ours[each]: value for each, value in values.items()})
+    return Options(**{ours[each]: value for each, value in values.items()})
 
 
 class Handle:
@@ -64,7 +67,7 @@ class Handle:
         It leaves out what may differ from call to call (`top_k`, `threshold`), so that one reranker
         serves them all: give those to `Reranker.rank`, as `Handle.rank` does.
         """
-        options = options.with_(top_k=None, threshold=None)
+        options = replace(options, top_k=None, threshold=None)
         with self._lock:
             for reranker in self._open:
                 if reranker.options == options:
