@@ -31,7 +31,7 @@ class RankedDocument(Generic[T]):
     document: T
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Ranking(Sequence[RankedDocument[T]], Generic[T]):
     """The kept documents, best first; a sequence of `RankedDocument`.
 
@@ -68,6 +68,12 @@ class Ranking(Sequence[RankedDocument[T]], Generic[T]):
     def __iter__(self) -> Iterator[RankedDocument[T]]:
         return iter(self.items)
 
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{_brief(item.document)} {item.score:.3f}" for item in self.items[:3])
+        more = ", ..." if len(self.items) > 3 else ""
+        kept = f"{len(self.items)} of {self.total} documents"
+        return f"<Ranking of {kept} by {self.model}: {shown}{more} {self.score_kind}>"
+
     @property
     def documents(self) -> list[T]:
         """The kept documents, best first."""
@@ -77,6 +83,11 @@ class Ranking(Sequence[RankedDocument[T]], Generic[T]):
     def scores(self) -> list[float]:
         """Their scores, highest first."""
         return [item.score for item in self.items]
+
+
+def _brief(document: object) -> str:
+    text = repr(document)
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def check_top_k(top_k: object, name: str = "top_k") -> int | None:

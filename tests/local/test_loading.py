@@ -1,0 +1,170 @@
+"""From a name to a spec: what is found, what is read from it, and what is said when it is not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.models import build
+
+from pertinence import InputError, MissingExtraError, ModelError, ModelNotFoundError, OptionError, Reranker
+from pertinence.local import loading
+from pertinence.local.loading import resolve
+from pertinence.options import Options
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The JSON files of a RoBERTa-family reranker, without weights: enough to decide everything."""
+    (tmp_path / "tokenizer.json").write_text("{}", encoding="utf-8")
+    write(tmp_path, "config.json", **ROBERTA)
+    return tmp_path
+
+
+ROBERTA = {
+    "architectures": ["CamembertForSequenceClassification"],
+    "model_type": "camembert",
+    "max_position_embeddings": 514,
+    "pad_token_id": 1,
+    "id2label": {"0": "LABEL_0"},
+}
+
+
+def write(folder: Path, name: str, **content: Any) -> None:
+    (folder / name).write_text(json.dumps(content), encoding="utf-8")
+
+
+def spec_of(folder: Path, **options: Any) -> loading.ModelSpec:
+    return resolve(Options.of({"model": str(folder), **options}))
+
+
+def test_five_hundred_fourteen_positions_of_a_roberta_are_512_tokens(folder: Path) -> None:
+    assert spec_of(folder).positions == 512
+    assert spec_of(folder).max_length == 512
+
+
+def test_the_tokenizers_limit_is_the_default_and_the_positions_the_most(folder: Path) -> None:
+    write(folder, "tokenizer_config.json", model_max_length=256)
+    spec = spec_of(folder)
+    assert (spec.max_length, spec.positions) == (256, 512)
+
+
+def test_a_tokenizer_without_a_limit_takes_the_positions(folder: Path) -> None:
+    write(folder, "tokenizer_config.json", model_max_length=1000000000000000019884624838656)
+    assert spec_of(folder).max_length == 512
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "told"),
+    [
+        ({}, False),
+        ({"tokenizer_class": "CamembertTokenizer"}, False),
+        ({"tokenizer_class": "BertTokenizerFast"}, True),
+        ({"tokenizer_class": "ElectraTokenizer"}, True),
+        ({"tokenizer_class": "BertTokenizer", "model_input_names": ["input_ids", "attention_mask"]}, False),
+    ],
+)
+def test_token_types_go_to_the_families_that_transformers_gives_them_to(
+    folder: Path, tokenizer: dict[str, Any], told: bool
+) -> None:
+    write(folder, "tokenizer_config.json", **tokenizer)
+    assert spec_of(folder).token_types is told
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "activation"),
+    [
+        ("none.json", {}, "sigmoid"),
+        ("config_sentence_transformers.json", {"activation_fn": "torch.nn.modules.linear.Identity"}, "identity"),
+        ("config.json", {"sbert_ce_default_activation_function": "torch.nn.modules.linear.Identity"}, "identity"),
+        ("config.json", {"sentence_transformers": {"activation_fn": "torch.nn.Identity"}}, "identity"),
+        ("config.json", {"sbert_ce_default_activation_function": "torch.nn.Sigmoid"}, "sigmoid"),
+    ],
+)
+def test_the_activation_is_read_where_sentence_transformers_reads_it(
+    folder: Path, file: str, content: dict[str, Any], activation: str
+) -> None:
+    write(folder, file, **(ROBERTA if file == "config.json" else {}), **content)
+    assert spec_of(folder).activation == activation
+
+
+def test_an_onnx_file_at_hand_is_taken_before_torch_is_asked_for(folder: Path) -> None:
+    assert spec_of(folder).backend == "torch"
+    (folder / "onnx").mkdir()
+    (folder / "onnx" / "model.onnx").write_bytes(b"")
+    assert spec_of(folder).backend == "onnx"
+    assert spec_of(folder, dtype="bfloat16").backend == "torch"
+    assert spec_of(folder, backend="torch").backend == "torch"
+
+
+@pytest.mark.parametrize("option", [{"dtype": "float16"}, {"device": "cuda"}, {"trust_remote_code": True}])
+def test_the_onnx_backend_names_what_it_does_not_take(folder: Path, option: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match=next(iter(option))):
+        spec_of(folder, backend="onnx", **option)
+
+
+def test_without_torch_the_extra_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'pertinence\[torch\]'"):
+        spec_of(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"architectures": ["BertModel"]}, "not a cross-encoder"),
+        ({"architectures": ["Qwen3ForCausalLM"]}, "Qwen3ForCausalLM"),
+        ({"id2label": {"0": "a", "1": "b", "2": "c"}}, "3 labels"),
+    ],
+)
+def test_what_is_no_reranker_is_refused_by_name(folder: Path, change: dict[str, Any], said: str) -> None:
+    write(folder, "config.json", **{**ROBERTA, **change})
+    with pytest.raises(ModelError, match=said):
+        spec_of(folder)
+
+
+def test_a_folder_that_lacks_a_file_names_it(folder: Path) -> None:
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(ModelError, match=r"no tokenizer\.json"):
+        spec_of(folder)
+    (folder / "config.json").write_text("{half", encoding="utf-8")
+    with pytest.raises(ModelError, match=r"config\.json cannot be read"):
+        spec_of(folder)
+
+
+def test_a_model_that_is_nowhere_lists_where_it_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFoundError, match="not a folder here, not an installed model"):
+        resolve(Options(model="nobody/no-such-model", cache_folder=str(tmp_path), local_files_only=True))
+    with pytest.raises(ModelNotFoundError, match="is not a folder"):
+        resolve(Options(model=str(tmp_path / "missing")))
+
+
+def test_a_failed_load_is_answered_to_every_caller_and_tried_anew(tmp_path: Path) -> None:
+    folder = build("tiny", tmp_path / "late")
+    weights = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(b"broken")
+    with Reranker(folder, backend="torch") as reranker:
+        for _ in range(2):
+            with pytest.raises(ModelError, match="cannot be loaded"):
+                reranker.rank("query", ["text"])
+        (folder / "model.safetensors").write_bytes(weights)
+        assert len(reranker.rank("query", ["text"])) == 1
+
+
+def test_the_embedded_default_is_found_by_name_too() -> None:
+    assert resolve(Options(model="pertinence-mini")).folder == resolve(Options()).folder
+
+
+def test_warming_up_reports_what_is_wrong(tmp_path: Path) -> None:
+    with Reranker(tmp_path / "missing") as reranker, pytest.raises(ModelNotFoundError):
+        reranker.warm_up()
+
+
+def test_a_limit_above_the_positions_is_refused_before_the_model_runs(
+    model_folder: Callable[[str], Path],
+) -> None:
+    with Reranker(model_folder("tiny"), max_length=513) as reranker, pytest.raises(InputError, match="512"):
+        reranker.rank("query", ["text"])

@@ -1,0 +1,66 @@
+"""One copy of a model, however many hold it; none when nobody does."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pertinence import Reranker
+from pertinence.local.pool import acquire, loaded
+from pertinence.options import Options
+
+
+@pytest.fixture
+def tiny(model_folder: Callable[[str], Path], tmp_path: Path) -> str:
+    """A path to the model that no other test uses, so that it is loaded here alone."""
+    link = tmp_path / "own"
+    link.mkdir()
+    for file in model_folder("tiny").iterdir():
+        (link / file.name).symlink_to(file)
+    return str(link)
+
+
+def test_two_rerankers_of_one_model_share_it(tiny: str) -> None:
+    first = acquire(Options(model=tiny))
+    # Another spelling of the folder and other options of a single call: the same model.
+    second = acquire(Options(model=f"{tiny}/../own", top_k=3, max_length=64, query_prefix="q: "))
+    other = acquire(Options(model=tiny, backend="onnx"))
+    try:
+        assert first.model is second.model
+        assert first.model is not other.model
+    finally:
+        for lease in (first, second, other):
+            lease.release()
+    assert tiny not in loaded()
+
+
+def test_the_model_goes_with_its_last_holder(tiny: str) -> None:
+    first, second = Reranker(tiny), Reranker(tiny)
+    first.rank("query", ["text"])
+    second.rank("query", ["text"])
+    first.close()
+    assert tiny in loaded()
+    second.close()
+    assert tiny not in loaded()
+
+
+def test_a_reranker_that_is_dropped_gives_its_model_back(tiny: str) -> None:
+    reranker = Reranker(tiny)
+    reranker.rank("query", ["text"])
+    assert tiny in loaded()
+    del reranker
+    gc.collect()
+    deadline = time.monotonic() + 10
+    while tiny in loaded() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert tiny not in loaded()
+
+
+def test_a_second_reranker_after_the_first_loads_anew(tiny: str) -> None:
+    for _ in range(2):
+        with Reranker(tiny) as reranker:
+            assert len(reranker.rank("query", ["text"])) == 1
