@@ -12,7 +12,7 @@ from pertinence.options import BackendName, DtypeName, Options, OptionValues, Tr
 from pertinence.ranking import Ranking, check_threshold, check_top_k
 from pertinence.reranker import Reranker
 from pertinence.scorer import ScoreKind
-from pertinence.texts import extract_texts
+from pertinence.texts import check_query, extract_texts
 
 __all__ = [
     "BackendName",
@@ -22,6 +22,7 @@ __all__ = [
     "Options",
     "ScoreKind",
     "Truncation",
+    "check_query",
     "extract_texts",
     "options_from",
 ]
