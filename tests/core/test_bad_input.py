@@ -64,7 +64,18 @@ def test_a_top_k_that_keeps_nothing_is_refused(reranker: Reranker, top_k: int) -
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "\0", "\ud800 alone", "😀", "🏳️‍🌈" * 300, "a" * 200_000, "mot " * 50_000, "\u202e\u0000\ufffe", "語" * 2000],
+    [
+        "",
+        " ",
+        "\0",
+        "\ud800 alone",
+        "😀",
+        "🏳️‍🌈" * 300,
+        "a" * 200_000,
+        "mot " * 50_000,
+        "\u202e\u0000\ufffe",
+        "語" * 2000,
+    ],
 )
 def test_any_string_gets_a_score(reranker: Reranker, text: str) -> None:
     ranking = reranker.rank(QUERY, [text, ANSWER])

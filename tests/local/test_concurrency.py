@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.texts import QUERY, passages
 
 from pertinence import ClosedError, Reranker
 from pertinence.local.scorer import LocalScorer
 from pertinence.options import Options
+from support.texts import QUERY, passages
 
 LISTS = [passages(20, seed=seed, longest=120) for seed in range(64)]
 

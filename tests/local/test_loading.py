@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.models import build
 
 from pertinence import InputError, MissingExtraError, ModelError, ModelNotFoundError, OptionError, Reranker
 from pertinence.local import loading
 from pertinence.local.loading import resolve
 from pertinence.options import Options
+from support.models import build
 
 
 @pytest.fixture
@@ -78,8 +78,16 @@ def test_token_types_go_to_the_families_that_transformers_gives_them_to(
     ("file", "content", "activation"),
     [
         ("none.json", {}, "sigmoid"),
-        ("config_sentence_transformers.json", {"activation_fn": "torch.nn.modules.linear.Identity"}, "identity"),
-        ("config.json", {"sbert_ce_default_activation_function": "torch.nn.modules.linear.Identity"}, "identity"),
+        (
+            "config_sentence_transformers.json",
+            {"activation_fn": "torch.nn.modules.linear.Identity"},
+            "identity",
+        ),
+        (
+            "config.json",
+            {"sbert_ce_default_activation_function": "torch.nn.modules.linear.Identity"},
+            "identity",
+        ),
         ("config.json", {"sentence_transformers": {"activation_fn": "torch.nn.Identity"}}, "identity"),
         ("config.json", {"sbert_ce_default_activation_function": "torch.nn.Sigmoid"}, "sigmoid"),
     ],

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.models import build
-from support.texts import QUERY, passages
 from tokenizers import Tokenizer
 
 from pertinence import Reranker
 from pertinence.local.loading import resolve
 from pertinence.local.weights import write_float32
 from pertinence.options import Options
+from support.models import build
+from support.texts import QUERY, passages
 
 sentence_transformers = pytest.importorskip("sentence_transformers")
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.models import SHAPES
 from tokenizers import Tokenizer, processors
 
 from pertinence.errors import InputError, ModelError, OptionError
 from pertinence.local.tokens import PairEncoder, PairLimits, cut_lengths
+from support.models import SHAPES
 
 FAMILIES = ("bert-minilm-L6", "camembert-L2")
 LIMIT = 48
@@ -63,9 +63,7 @@ def test_a_joined_pair_is_the_tokenizers_own(
     assert pair.truncated == bool(len(tokenizer(family).encode(query, passage).ids) > LIMIT)
 
 
-@given(
-    query=st.integers(0, 300), passage=st.integers(0, 300), room=st.integers(2, 200), first=st.booleans()
-)
+@given(query=st.integers(0, 300), passage=st.integers(0, 300), room=st.integers(2, 200), first=st.booleans())
 def test_what_is_cut_fits_and_wastes_no_room(query: int, passage: int, room: int, first: bool) -> None:
     strategy = "longest_first" if first else "only_second"
     try:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from support.texts import WORDS
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+
+from support.texts import WORDS
 
 __all__ = ["SHAPES", "Shape", "build"]
 

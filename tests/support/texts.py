@@ -29,5 +29,7 @@ def passages(count: int, *, seed: int = 0, longest: int = 400) -> list[str]:
     draw = random.Random(seed)
     vocabulary = [word for sentence in WORDS for word in sentence.split()]
     lengths = [0, 1, longest, longest // 2]
-    lengths += [min(longest, max(1, round(draw.lognormvariate(2.0, 1.1)))) for _ in range(count - len(lengths))]
+    lengths += [
+        min(longest, max(1, round(draw.lognormvariate(2.0, 1.1)))) for _ in range(count - len(lengths))
+    ]
     return [" ".join(draw.choices(vocabulary, k=length)) for length in lengths[:count]]

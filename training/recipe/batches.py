@@ -42,9 +42,7 @@ def training_sets() -> TrainingSets:
         piaf_train=tuple(q for q in piaf.queries if q not in piaf_held),
         piaf_held_out=tuple(q for q in piaf.queries if q in piaf_held),
         epqa=epqa,
-        epqa_train=tuple(
-            q for q in epqa.queries if q not in epqa_held and _has_contrast(epqa.qrels[q])
-        ),
+        epqa_train=tuple(q for q in epqa.queries if q not in epqa_held and _has_contrast(epqa.qrels[q])),
         epqa_held_out=tuple(q for q in epqa.queries if q in epqa_held),
     )
 

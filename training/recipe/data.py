@@ -49,11 +49,7 @@ def load(name: str, split: str) -> Collection:
     for line in (folder / "qrels" / f"{split}.trec").read_text(encoding="utf-8").splitlines():
         query, _, passage, grade = line.split()
         qrels.setdefault(query, {})[passage] = int(grade)
-    queries = {
-        row["_id"]: row["text"]
-        for row in _jsonl(folder / "queries.jsonl")
-        if row["_id"] in qrels
-    }
+    queries = {row["_id"]: row["text"] for row in _jsonl(folder / "queries.jsonl") if row["_id"] in qrels}
     candidates: dict[str, list[tuple[int, str]]] = {query: [] for query in queries}
     with gzip.open(folder / "bm25.trec.gz", "rt", encoding="utf-8") as lines:
         for line in lines:

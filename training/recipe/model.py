@@ -25,9 +25,7 @@ def untrained(seed: int) -> BertForSequenceClassification:
     """The pretrained encoder under a fresh one-logit head."""
     torch.manual_seed(seed)
     config = AutoConfig.from_pretrained(base_folder(), num_labels=1)
-    return BertForSequenceClassification.from_pretrained(
-        base_folder(), config=config, dtype=torch.float32
-    )
+    return BertForSequenceClassification.from_pretrained(base_folder(), config=config, dtype=torch.float32)
 
 
 def tokenizer(max_length: int) -> Tokenizer:

@@ -1,6 +1,6 @@
 """From trained weights to the files of pertinence-mini: int8 weights once, in safetensors, and an ONNX graph that reads them there.
 
-    python -m recipe.package --weights runs/first/final --to ../packages/pertinence-mini/src/pertinence_mini/model
+python -m recipe.package --weights runs/first/final --to ../packages/pertinence-mini/src/pertinence_mini/model
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from pertinence.local.export import export_onnx, load_eager
 from pertinence.local.loading import resolve
 from pertinence.local.weights import SCALE, WEIGHTS, dequantise, quantise
 from pertinence.options import Options
-
 from recipe.model import BASE_MODEL, base_folder
 
 MAX_LENGTH = 512
@@ -33,7 +32,9 @@ SMALLEST = 10_000
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", type=Path, required=True, help="folder that the training wrote")
-    parser.add_argument("--calibration", type=Path, help="what recipe.calibrate wrote: slope and shift of the logit")
+    parser.add_argument(
+        "--calibration", type=Path, help="what recipe.calibrate wrote: slope and shift of the logit"
+    )
     parser.add_argument("--to", type=Path, required=True, help="folder of the packaged model")
     args = parser.parse_args()
     model = BertForSequenceClassification.from_pretrained(args.weights, dtype=torch.float32).eval()

@@ -1,6 +1,6 @@
 """Fine-tune the cross-encoder; cut it at any time and run it again, and it goes on where it was.
 
-    python -m recipe.train --run runs/first --steps 600
+python -m recipe.train --run runs/first --steps 600
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ def main() -> None:
         loss = _step(model, encoder, sets, step, args)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        _log(args.run, {"step": step + 1, "loss": round(loss, 4), "seconds": round(time.monotonic() - began, 2)})
+        _log(
+            args.run,
+            {"step": step + 1, "loss": round(loss, 4), "seconds": round(time.monotonic() - began, 2)},
+        )
         done = step + 1
         if done % args.save_every == 0 or done == args.steps:
             _save(args.run, done, model, optimizer)

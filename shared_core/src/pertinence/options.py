@@ -148,9 +148,10 @@ class Options:
         Raises:
             OptionError: a name that is no option, or a value that it does not take.
         """
+        known = cls.names()
         for name in values:
-            if name not in cls.names():
-                raise OptionError.unknown(name, cls.names())
+            if name not in known:
+                raise OptionError.unknown(name, known)
         return cls(**values)
 
     def with_(self, **changes: Any) -> Options:
@@ -169,4 +170,3 @@ class Options:
     def from_json(cls, text: str) -> Options:
         """Options from what `to_json` wrote."""
         return cls.of(json.loads(text))
-

@@ -115,7 +115,7 @@ def order(scores: Scores, *, top_k: int | None = None, threshold: float | None =
 
     The threshold (scores equal to it stay) is applied before `top_k`.
     """
-    indices = np.argsort(-scores.values, kind="stable").tolist()
+    indices: list[int] = np.argsort(-scores.values, kind="stable").tolist()
     if threshold is not None:
         indices = [index for index in indices if float(scores.values[index]) >= threshold]
     return indices[:top_k]

@@ -16,7 +16,7 @@ import numpy as np
 from pertinence.errors import ClosedError, InputError
 from pertinence.options import Options, OptionValues
 from pertinence.ranking import Ranking, check_threshold, check_top_k, rank_scores
-from pertinence.scorer import Float32, Scorer, Scores
+from pertinence.scorer import Float32, ScoreKind, Scorer, Scores
 from pertinence.texts import check_query, extract_texts
 
 __all__ = ["Reranker"]
@@ -33,6 +33,7 @@ class _Job(Generic[T]):
     documents: Sequence[T]
     future: Future[Scores]
     model: str
+    kind: ScoreKind
     top_k: int | None
     threshold: float | None
 
@@ -40,7 +41,7 @@ class _Job(Generic[T]):
         return rank_scores(
             self.query,
             self.documents,
-            scores,
+            scores.to(self.kind),
             model=self.model,
             top_k=self.top_k,
             threshold=self.threshold,
@@ -61,9 +62,7 @@ class Reranker:
         OptionError: an option that does not exist, or a value that it does not take.
     """
 
-    def __init__(
-        self, model: str | os.PathLike[str] | None = None, **options: Unpack[OptionValues]
-    ) -> None:
+    def __init__(self, model: str | os.PathLike[str] | None = None, **options: Unpack[OptionValues]) -> None:
         self._setup(Options.of({"model": model, **options}), None)
 
     @classmethod
@@ -178,18 +177,17 @@ class Reranker:
             raise
         return [job.finish(each) for job, each in zip(jobs, scores, strict=True)]
 
-    def score(
-        self, query: str, documents: Sequence[T], *, text: Callable[[T], str] | None = None
-    ) -> Float32:
+    def score(self, query: str, documents: Sequence[T], *, text: Callable[[T], str] | None = None) -> Float32:
         """Float32 scores of shape (documents,), in input order."""
-        return _wait(self._submit(check_query(query), extract_texts(documents, text))).values
+        future = self._submit(check_query(query), extract_texts(documents, text))
+        return _wait(future).to(self._options.score_kind).values
 
     async def ascore(
         self, query: str, documents: Sequence[T], *, text: Callable[[T], str] | None = None
     ) -> Float32:
         """`score` for an event loop."""
         future = self._submit(check_query(query), extract_texts(documents, text))
-        return (await asyncio.wrap_future(future)).values
+        return (await asyncio.wrap_future(future)).to(self._options.score_kind).values
 
     def warm_up(self) -> None:
         """Load the model now rather than on first use."""
@@ -271,6 +269,7 @@ class Reranker:
             documents=documents,
             future=self._submit(query, extract_texts(documents, text)),
             model=self._open().name,
+            kind=self._options.score_kind,
             top_k=self._options.top_k if kept is None else kept,
             threshold=self._options.threshold if least is None else least,
         )

@@ -46,7 +46,9 @@ def cached(source: Path, kind: str, make: Callable[[Path], None], chosen: str | 
         made = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
     except OSError as error:
         made = Path(tempfile.mkdtemp(prefix="pertinence-"))
-        _log.warning("%s cannot be written (%s): %s is made again in every process", place.parent, error, kind)
+        _log.warning(
+            "%s cannot be written (%s): %s is made again in every process", place.parent, error, kind
+        )
         make(made)
         return made
     try:

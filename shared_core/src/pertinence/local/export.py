@@ -19,7 +19,7 @@ try:
     import torch
     from torch import nn
 
-    from pertinence.local.backends.torch import load_cross_encoder
+    from pertinence.local.backends.torch import load_cross_encoder, network_of
 except ImportError as error:
     raise MissingExtraError.of("converting a model to ONNX", "torch") from error
 
@@ -54,10 +54,7 @@ def load_eager(spec: ModelSpec) -> nn.Module:
     kwargs = {**(spec.options.model_kwargs or {}), "attn_implementation": "eager"}
     options = spec.options.with_(model_kwargs=kwargs, device="cpu")
     plain = replace(spec, options=options, device="cpu", dtype="float32")
-    network = load_cross_encoder(plain).model
-    if network is None:
-        raise ModelError(f"{spec.name}: sentence-transformers loads it without a transformer")
-    return network.eval()
+    return network_of(load_cross_encoder(plain), plain)
 
 
 def export_onnx(network: nn.Module, path: Path, spec: ModelSpec) -> None:
@@ -76,7 +73,7 @@ def export_onnx(network: nn.Module, path: Path, spec: ModelSpec) -> None:
                 (),
                 kwargs=inputs,
                 dynamo=True,
-                dynamic_shapes={name: free for name in inputs},
+                dynamic_shapes=dict.fromkeys(inputs, free),
                 opset_version=_OPSET,
                 output_names=["logits"],
                 verbose=False,

@@ -25,7 +25,17 @@ _NO_LIMIT = 10**18
 # Families that number positions from the pad id on, and so have that many fewer than they declare.
 _POSITIONS_AFTER_PAD = {"camembert", "roberta", "xlm-roberta", "xlm-roberta-xl", "longformer", "mpnet"}
 # Families whose transformers tokenizer hands token types to the model, unless its config says otherwise.
-_TYPED = {"bert", "electra", "deberta", "debertav2", "deberta-v2", "convbert", "funnel", "mobilebert", "roformer"}
+_TYPED = {
+    "bert",
+    "electra",
+    "deberta",
+    "debertav2",
+    "deberta-v2",
+    "convbert",
+    "funnel",
+    "mobilebert",
+    "roformer",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +172,9 @@ def _check_architecture(name: str, config: Mapping[str, Any]) -> None:
 def _num_labels(name: str, config: Mapping[str, Any]) -> int:
     labels = config.get("num_labels") or len(config.get("id2label") or (0, 1))
     if labels not in (1, 2):
-        raise ModelError(f"{name} gives {labels} labels; a reranker gives one, or two of which the last is yes")
+        raise ModelError(
+            f"{name} gives {labels} labels; a reranker gives one, or two of which the last is yes"
+        )
     return int(labels)
 
 

@@ -90,7 +90,9 @@ def _from_hub(name: str, options: Options) -> Path:
 
 def _not_found(name: str, options: Options) -> str:
     revision = f" at revision {options.revision}" if options.revision else ""
-    hub = "not on the hub, where it was not to be looked for" if options.local_files_only else "not on the hub"
+    hub = (
+        "not on the hub, where it was not to be looked for" if options.local_files_only else "not on the hub"
+    )
     cache = options.cache_folder or "the hub's cache"
     return (
         f"{name}{revision} was not found: not a folder here, not an installed model, not in {cache}, {hub} "

@@ -111,8 +111,11 @@ class _Pool:
 
 
 def _key(options: Options) -> str:
+    model = model_key(options)
     values = {name: getattr(options, name) for name in _KEY}
-    return json.dumps([model_key(options), values], sort_keys=True, default=repr)
+    if options.model is None or os.path.isdir(model):
+        values["token"] = None  # Only the hub asks for it.
+    return json.dumps([model, values], sort_keys=True, default=repr)
 
 
 def acquire(options: Options) -> Lease:

@@ -93,9 +93,7 @@ class Request(Generic[T]):
         encoded = self._encoder.pairs(self._waiting_texts[first : first + count])
         self._truncated += [pair.truncated for pair in encoded]
         self._encoded += len(encoded)
-        return [
-            Pair(self, index, pair.ids, pair.boundary) for index, pair in enumerate(encoded, start=first)
-        ]
+        return [Pair(self, index, pair.ids, pair.boundary) for index, pair in enumerate(encoded, start=first)]
 
     def take(self, index: int, row: Float32) -> None:
         """The row of one distinct text; the model thread's work."""

@@ -134,20 +134,28 @@ class Scheduler:
 
     # The tokenising thread.
 
+    # Each turn is a call of its own: a thread that waits must not keep the last request alive.
+
     def _encode_all(self) -> None:
-        while (request := self._next_to_encode()) is not None:
-            try:
-                pairs = request.encode(self._model, _CHUNK)
-            except Exception as error:
-                _fail(request.future, error)
-                continue
-            with self._changed:
-                if request.future.done():
-                    continue
+        while self._encode_next():
+            pass
+
+    def _encode_next(self) -> bool:
+        request = self._next_to_encode()
+        if request is None:
+            return False
+        try:
+            pairs = request.encode(self._model, _CHUNK)
+        except Exception as error:
+            _fail(request.future, error)
+            return True
+        with self._changed:
+            if not request.future.done():
                 self._waiting.add(request, pairs)
                 if not request.encoded:
                     self._to_encode.append(request)
                 self._changed.notify_all()
+        return True
 
     def _next_to_encode(self) -> Request[Any] | None:
         with self._changed:
@@ -163,17 +171,16 @@ class Scheduler:
     # The model's thread.
 
     def _run_all(self) -> None:
-        while True:
-            with self._changed:
-                while not (self._closed or self._to_load or self._live):
-                    self._changed.wait()
-                if self._closed:
-                    return
-            if not self._load():
-                continue
-            pairs = self._next_pairs()
-            if pairs:
-                self._run(pairs)
+        while self._work_comes():
+            if self._load():
+                self._run_next()
+
+    def _work_comes(self) -> bool:
+        """Wait for something to load or to answer; False when the model is closed."""
+        with self._changed:
+            while not (self._closed or self._to_load or self._live):
+                self._changed.wait()
+            return not self._closed
 
     def _load(self) -> bool:
         """Load the model if it is not; a failure is everybody's answer, and the next request tries anew."""
@@ -207,7 +214,10 @@ class Scheduler:
             self._changed.notify_all()
             return pairs
 
-    def _run(self, pairs: list[Pair[Request[Any]]]) -> None:
+    def _run_next(self) -> None:
+        pairs = self._next_pairs()
+        if not pairs:
+            return
         try:
             rows = self._model.run(self._model.pad(pairs))
             if len(rows) != len(pairs):

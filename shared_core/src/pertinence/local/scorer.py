@@ -78,7 +78,9 @@ class LocalScorer:
     def _convert(self, rows: Float32, counts: Counts) -> Scores:
         spec = self._lease.model.spec
         if rows.shape[1] != spec.num_labels:
-            raise ScoreError(f"{self.name} gave {rows.shape[1]} values a pair where {spec.num_labels} were due")
+            raise ScoreError(
+                f"{self.name} gave {rows.shape[1]} values a pair where {spec.num_labels} were due"
+            )
         # The softmax of two labels is the sigmoid of their difference, so that is their logit.
         logits = rows[:, 0] if spec.num_labels == 1 else rows[:, 1] - rows[:, 0]
         bad = np.flatnonzero(~np.isfinite(logits))

@@ -19,7 +19,7 @@ try:
 except ImportError as error:
     raise MissingExtraError.of("the torch backend", "torch") from error
 
-__all__ = ["TorchBackend", "load_cross_encoder"]
+__all__ = ["TorchBackend", "load_cross_encoder", "network_of"]
 
 _CPU_BATCH_TOKENS = 1024
 _GPU_BATCH_TOKENS = 16_384
@@ -30,10 +30,7 @@ class TorchBackend:
 
     def __init__(self, spec: ModelSpec) -> None:
         encoder = load_cross_encoder(spec)
-        network = encoder.model
-        if network is None:
-            raise ModelError(f"{spec.name}: sentence-transformers loads it without a transformer")
-        self._model = network.eval()
+        self._model = network_of(encoder, spec)
         self._device = encoder.device
         self._token_types = spec.token_types
         self.batch_tokens = _CPU_BATCH_TOKENS if self._device.type == "cpu" else _GPU_BATCH_TOKENS
@@ -52,6 +49,14 @@ class TorchBackend:
     def close(self) -> None:
         """Give the model's memory back."""
         del self._model
+
+
+def network_of(encoder: CrossEncoder, spec: ModelSpec) -> torch.nn.Module:
+    """The network alone, ready for inference: ids in, logits out."""
+    network: torch.nn.Module | None = encoder.model
+    if network is None:
+        raise ModelError(f"{spec.name}: sentence-transformers loads it without a transformer")
+    return network.train(False)
 
 
 def load_cross_encoder(spec: ModelSpec) -> CrossEncoder:
@@ -74,7 +79,7 @@ def _load(spec: ModelSpec, folder: Path) -> CrossEncoder:
     # transformers would otherwise take the checkpoint's precision: float16 on a CPU by accident.
     model_kwargs["dtype"] = getattr(torch, spec.dtype)
     try:
-        return CrossEncoder(
+        encoder: CrossEncoder = CrossEncoder(
             str(folder),
             device=None if spec.device == "auto" else spec.device,
             trust_remote_code=options.trust_remote_code,
@@ -86,3 +91,4 @@ def _load(spec: ModelSpec, folder: Path) -> CrossEncoder:
         )
     except Exception as error:
         raise ModelError(f"{spec.name} cannot be loaded by sentence-transformers: {error}") from error
+    return encoder

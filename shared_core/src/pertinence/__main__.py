@@ -1,0 +1,10 @@
+"""`python -m pertinence` is the command `pertinence`."""
+
+from __future__ import annotations
+
+import sys
+
+from pertinence.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
