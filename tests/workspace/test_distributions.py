@@ -22,6 +22,7 @@ SHARED_NAMESPACES = (
     "llama_index/embeddings",
     "llama_index/postprocessor",
     "haystack_integrations",
+    "haystack_integrations/common",
     "haystack_integrations/components",
     "haystack_integrations/components/embedders",
     "haystack_integrations/components/rankers",
