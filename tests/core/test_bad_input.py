@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -116,3 +117,9 @@ def test_prefixes_and_suffixes_are_part_of_what_is_scored(reranker: Reranker) ->
     with Reranker(query_prefix="Où ", document_suffix=" avenue.") as affixed:
         got = affixed.score("est la gare ?", ["La gare : au bout de l'"])
     assert got[0] == reranker.score("Où est la gare ?", ["La gare : au bout de l' avenue."])[0]
+
+
+def test_a_copy_shares_the_model_and_ranks_alike(reranker: Reranker) -> None:
+    with copy.deepcopy(reranker) as twin:
+        assert twin.score(QUERY, [ANSWER])[0] == reranker.score(QUERY, [ANSWER])[0]
+    assert len(reranker.rank(QUERY, [ANSWER])) == 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,14 @@ def test_a_secret_is_in_no_output() -> None:
     for shown in (repr(options), str(options), options.to_json(), str(options.to_dict())):
         assert "hf_secret" not in shown
     assert "hf_secret" not in repr(Reranker("m", token="hf_secret"))
+
+
+def test_a_pickle_carries_options_but_no_secret() -> None:
+    options = Options(model="m", token="hf_secret", top_k=3)
+    carried = pickle.dumps(Reranker.from_options(options))
+    assert b"hf_secret" not in carried
+    assert pickle.loads(carried).options == options.with_(token=None)
+    assert copy.deepcopy(options).token == "hf_secret"
 
 
 def test_keyword_arguments_and_fields_are_one_list() -> None:

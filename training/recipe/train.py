@@ -19,12 +19,13 @@ from recipe.data import Collection, load
 from recipe.metrics import evaluate, reranked
 from recipe.model import logits, tokenizer, untrained
 
-PAIRWISE_WEIGHT = 0.2
+POINTWISE_WEIGHT = 0.2
 
 
 def main() -> None:
     args = _arguments()
     args.run.mkdir(parents=True, exist_ok=True)
+    _write_settings(args)
     torch.set_num_threads(args.threads)
     sets = training_sets()
     model = untrained(args.seed)
@@ -57,8 +58,8 @@ def main() -> None:
 def _step(model, encoder, sets: TrainingSets, step: int, args: argparse.Namespace) -> float:
     """One listwise softmax step over every question's passages; returns the loss.
 
-    A small pairwise-free cross-entropy on each single pair is added: the softmax alone does not
-    care where zero is, and a score is only honest if .5 has a meaning.
+    A little cross-entropy of each single pair is added: the softmax alone does not care where zero
+    is, and a score is only honest if .5 has a meaning.
     """
     groups: list[Group] = step_groups(
         sets, step, seed=args.seed, french=args.french, english=args.english, negatives=args.negatives
@@ -72,7 +73,7 @@ def _step(model, encoder, sets: TrainingSets, step: int, args: argparse.Namespac
     labels = torch.zeros_like(table)
     labels[:, 0] = 1.0
     single = binary_cross_entropy_with_logits(table, labels)
-    loss = listwise + PAIRWISE_WEIGHT * single
+    loss = listwise + POINTWISE_WEIGHT * single
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     return float(loss.detach())
@@ -134,6 +135,12 @@ def _resume(run: Path, model, optimizer) -> int:
     optimizer.load_state_dict(state["optimizer"])
     print(f"going on after step {state['step']}", flush=True)
     return int(state["step"])
+
+
+def _write_settings(args: argparse.Namespace) -> None:
+    settings = {name: value for name, value in vars(args).items() if name != "run"}
+    settings["pointwise_weight"] = POINTWISE_WEIGHT
+    (args.run / "settings.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
 def _log(run: Path, row: dict[str, float]) -> None:

@@ -158,6 +158,16 @@ class Options:
         """The same options with some of them changed."""
         return self.of({**{name: getattr(self, name) for name in self.names()}, **changes})
 
+    def __reduce__(self) -> tuple[Any, tuple[dict[str, Any]]]:
+        # A pickle is a file on somebody's disk: secrets stay behind.
+        return type(self).of, (self.to_dict(),)
+
+    def __copy__(self) -> Options:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Options:
+        return self
+
     def to_dict(self) -> dict[str, Any]:
         """The options as JSON-able data, without their secrets."""
         return {name: value for name, value in asdict(self).items() if name not in _SECRETS}

@@ -85,6 +85,7 @@ class Reranker:
     def _setup(self, options: Options, scorer: Scorer | None) -> None:
         self._options = options
         self._scorer = scorer
+        self._owns_scorer = scorer is not None
         self._closed = False
         self._lock = threading.Lock()
 
@@ -224,6 +225,12 @@ class Reranker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    def __reduce__(self) -> tuple[Callable[[Options], Self], tuple[Options]]:
+        if self._owns_scorer:
+            raise TypeError("a reranker made from a scorer cannot be copied or pickled: make it from options")
+        # The model stays behind: the copy shares it through the pool, or loads it where it arrives.
+        return type(self).from_options, (self._options,)
 
     def __repr__(self) -> str:
         changed = [

@@ -1,0 +1,94 @@
+"""Fit the line that turns the trained logit into an honest probability, on questions never trained on.
+
+    python -m recipe.calibrate --weights runs/first/final --to runs/first/calibration.json
+
+Platt (1999): a logistic regression on the logit alone. It is monotonic, so no ranking changes. French and
+English weigh the same, however many questions each has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from transformers import BertForSequenceClassification
+
+from recipe.batches import training_sets
+from recipe.data import Collection
+from recipe.model import logits, tokenizer
+
+DEPTH = 20
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", type=Path, required=True, help="folder that the training wrote")
+    parser.add_argument("--to", type=Path, required=True, help="JSON file of the fitted line")
+    args = parser.parse_args()
+    model = BertForSequenceClassification.from_pretrained(args.weights, dtype=torch.float32).eval()
+    sets = training_sets()
+    parts = {
+        "piaf-fr": _judged(model, sets.piaf, sets.piaf_held_out),
+        "epqa-en": _judged(model, sets.epqa, sets.epqa_held_out),
+    }
+    fitted = fit(parts)
+    args.to.write_text(json.dumps(fitted, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(fitted, indent=2))
+
+
+def fit(parts: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, object]:
+    """Slope and shift of the logit, and the reliability of what they give, set by set.
+
+    Args:
+        parts: name of a set -> logits and labels (0 or 1), each of shape (pairs,).
+    """
+    scores = np.concatenate([part[0] for part in parts.values()])
+    labels = np.concatenate([part[1] for part in parts.values()])
+    weights = np.concatenate([np.full(len(part[1]), 1 / len(part[1])) for part in parts.values()])
+    line = LogisticRegression(C=np.inf).fit(scores[:, None], labels, sample_weight=weights * len(labels))
+    slope, shift = float(line.coef_[0, 0]), float(line.intercept_[0])
+    return {
+        "slope": slope,
+        "shift": shift,
+        "pairs": {name: len(part[1]) for name, part in parts.items()},
+        "reliability": {
+            name: reliability(1 / (1 + np.exp(-(slope * part[0] + shift))), part[1])
+            for name, part in parts.items()
+        },
+    }
+
+
+def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 5) -> list[dict[str, float]]:
+    """Mean probability beside the share that is relevant, in bins of equal width."""
+    place = np.minimum((probabilities * bins).astype(int), bins - 1)
+    return [
+        {
+            "pairs": int((place == each).sum()),
+            "said": round(float(probabilities[place == each].mean()), 3),
+            "found": round(float(labels[place == each].mean()), 3),
+        }
+        for each in range(bins)
+        if (place == each).any()
+    ]
+
+
+@torch.inference_mode()
+def _judged(
+    model: BertForSequenceClassification, data: Collection, queries: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    pairs, labels = [], []
+    for query in queries:
+        for passage in data.candidates[query][:DEPTH]:
+            pairs.append((data.queries[query], data.passages[passage]))
+            labels.append(float(data.qrels[query].get(passage, 0) > 0))
+    scores = logits(model, tokenizer(512), pairs, batch_tokens=2048)
+    return scores.numpy().astype(np.float64), np.array(labels)
+
+
+if __name__ == "__main__":
+    main()
