@@ -1,0 +1,150 @@
+"""`pertinence doctor`: what is installed, and which backend and precision would run here and why."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pertinence.cli.flags import add_options, options_of
+from pertinence.errors import PertinenceError
+from pertinence.options import Options
+
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "tell what is installed, and how a model would run here and why"
+
+_PACKAGES = (
+    "pertinence",
+    "pertinence-mini",
+    "langchain-pertinence",
+    "llama-index-postprocessor-pertinence",
+    "llama-index-embeddings-pertinence",
+    "pertinence-haystack",
+    "numpy",
+    "tokenizers",
+    "huggingface-hub",
+    "onnxruntime",
+    "torch",
+    "transformers",
+    "sentence-transformers",
+    "langchain-core",
+    "llama-index-core",
+    "haystack-ai",
+)
+# What decides the speed of a reranker, by the names of Linux: x86 first, then ARM.
+_INSTRUCTIONS = (
+    *("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "avx512_fp16"),
+    *("amx_tile", "amx_int8", "amx_bf16"),
+    *("asimd", "asimddp", "asimdhp", "i8mm", "bf16", "sve", "sve2"),
+)
+_CHOICES = ("backend", "dtype", "device", "trust_remote_code", "revision", "cache_folder", "model_kwargs")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `pertinence doctor`."""
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        nargs="?",
+        help="a folder, or a name on the hub that was downloaded before: nothing is fetched "
+        "(default: the embedded model)",
+    )
+    parser.add_argument("--json", dest="as_json", action="store_true", help="one JSON object")
+    add_options(parser, _CHOICES)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the report; a model that cannot run is told in it, and is then an error."""
+    options = options_of(arguments, local_files_only=True)
+    failure: PertinenceError | None = None
+    try:
+        model = _model(options)
+    except PertinenceError as error:
+        failure, model = error, {"name": options.model or "the embedded default", "error": str(error)}
+    report = {
+        "python": f"{platform.python_version()} on {platform.platform()}",
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "processor": _processor(),
+        "model": model,
+        "cache_folder": _cache_folder(options),
+    }
+    print(json.dumps(report, ensure_ascii=False) if arguments.as_json else "\n".join(_readable(report)))
+    if failure is not None:
+        raise failure
+    return 0
+
+
+def _model(options: Options) -> dict[str, Any]:
+    from pertinence.local.loading import resolve
+
+    spec = resolve(options)
+    return {
+        "name": spec.name,
+        "folder": str(spec.folder),
+        "backend": spec.backend,
+        "dtype": spec.dtype,
+        "device": "cpu" if spec.backend == "onnx" else spec.device,
+        "why": spec.why,
+        "max_length": spec.max_length,
+        "num_labels": spec.num_labels,
+    }
+
+
+def _cache_folder(options: Options) -> str:
+    from pertinence.local.cache import cache_folder
+
+    return str(cache_folder(options.cache_folder))
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> dict[str, Any]:
+    facts = _cpuinfo()
+    flags = (facts.get("flags") or facts.get("Features") or "").split()
+    return {
+        "name": facts.get("model name") or platform.processor() or platform.machine(),
+        "architecture": platform.machine(),
+        "cores": os.cpu_count(),
+        "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "instructions": [name for name in _INSTRUCTIONS if name in flags] if flags else None,
+    }
+
+
+def _cpuinfo() -> dict[str, str]:
+    """What Linux tells of the first core; elsewhere nothing."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    first = (line.partition(":") for line in text.partition("\n\n")[0].splitlines())
+    return {name.strip(): value.strip() for name, _, value in first}
+
+
+def _readable(report: dict[str, Any]) -> Iterator[str]:
+    """The report as indented lines."""
+    for name, value in report.items():
+        title = name.replace("_", " ")
+        if not isinstance(value, dict):
+            yield f"{title}: {value}"
+            continue
+        yield f"{title}:"
+        width = max(map(len, value))
+        for key, each in value.items():
+            yield f"  {key.replace('_', ' '):{width}}  {_cell(name, each)}"
+
+
+def _cell(section: str, value: Any) -> str:
+    if value is None:
+        return "not installed" if section == "packages" else "unknown"
+    return " ".join(value) if isinstance(value, list) else str(value)

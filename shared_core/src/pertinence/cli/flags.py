@@ -1,0 +1,85 @@
+"""`Options` as command-line flags: names, types, choices, defaults and help are all read off the class."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import re
+from collections.abc import Iterable, Mapping
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from pertinence.integration import options_from
+from pertinence.options import Options
+
+__all__ = ["add_options", "flag", "options_of"]
+
+# A command line can be read by every process of the machine: the hub's token comes from HF_TOKEN.
+_NO_FLAG = frozenset({"token"})
+_METAVARS: Mapping[type, str] = {int: "N", float: "X", str: "TEXT"}
+
+
+def flag(name: str) -> str:
+    """The flag of an option."""
+    return f"--{name.replace('_', '-')}"
+
+
+def add_options(parser: argparse.ArgumentParser, names: Iterable[str] | None = None) -> None:
+    """Add the flags of these options; of all that have one if no names are given."""
+    hints, explained, defaults = get_type_hints(Options), _explained(), Options()
+    group = parser.add_argument_group("options of the reranker")
+    for name in Options.names() if names is None else names:
+        if name in _NO_FLAG:
+            continue
+        default = getattr(defaults, name)
+        note = f" (default: {default})" if default and isinstance(default, str) else ""
+        text = (explained.get(name, "") + note).replace("%", "%%")
+        # Only what was given reaches the namespace, so defaults stay where they are: in `Options`.
+        group.add_argument(
+            flag(name), dest=name, default=argparse.SUPPRESS, help=text, **_reading(hints[name])
+        )
+
+
+def options_of(arguments: argparse.Namespace, **fixed: Any) -> Options:
+    """The options that were given, and those that the command fixes.
+
+    Raises:
+        OptionError: a value that an option does not take; it is named as its flag.
+    """
+    values = {name: value for name, value in vars(arguments).items() if name in Options.names()}
+    words = {name: flag(name) for name in Options.names()}
+    return options_from({words[name]: value for name, value in {**values, **fixed}.items()}, words)
+
+
+def _reading(hint: Any) -> dict[str, Any]:
+    """How argparse is to read a value of this type."""
+    if get_origin(hint) is Literal:
+        return {"choices": get_args(hint)}
+    kind = next(each for each in (*get_args(hint), hint) if each is not NoneType)
+    if kind is bool:
+        return {"action": "store_true"}
+    if get_origin(kind) is Mapping:
+        return {"type": _json_object, "metavar": "JSON"}
+    return {"type": kind, "metavar": _METAVARS[kind]}
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not valid JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f"must be a JSON object, got {text}")
+    return value
+
+
+def _explained() -> dict[str, str]:
+    """The lines of the class's docstring, in the words of a command line."""
+    _, _, attributes = (inspect.getdoc(Options) or "").partition("Attributes:\n")
+    explained = {}
+    for match in re.finditer(r"^    (\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE):
+        text = " ".join(match[2].split()).rstrip(".")
+        text = re.sub(r"`(\w+)`", lambda each: flag(each[1]) if each[1] in Options.names() else each[1], text)
+        explained[match[1]] = re.sub(r"\bNone\b", "no value", text)
+    return explained

@@ -1,0 +1,115 @@
+"""Where the documents of a command come from: arguments, a file or standard input; text lines or JSONL."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pertinence.errors import InputError
+
+__all__ = ["Passage", "add_passage_arguments", "read_passages"]
+
+_STDIN = "-"
+_JSONL_SUFFIXES = {".jsonl", ".ndjson"}
+_BOM = "\ufeff"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passage:
+    """A text, and the JSON object that it came in, if any."""
+
+    text: str
+    record: Mapping[str, Any] | None = None
+
+
+def add_passage_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare where documents may come from."""
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="DOCUMENT",
+        help="a text; `-` alone reads standard input, as does naming no documents at all",
+    )
+    parser.add_argument(
+        "--documents", metavar="FILE", help="read the documents from a file; `-` is standard input"
+    )
+    parser.add_argument(
+        "--format",
+        choices=("lines", "jsonl"),
+        help="one text per line, or one JSON object per line (default: by the file's extension)",
+    )
+    parser.add_argument(
+        "--field",
+        metavar="NAME",
+        help="field of a JSON object that holds its text (default: text); implies jsonl",
+    )
+
+
+def read_passages(arguments: argparse.Namespace) -> list[Passage]:
+    """The documents that the arguments name.
+
+    Raises:
+        InputError: none are named, they are named twice, or what was read cannot be used; the message
+            names the file and the line.
+    """
+    words: list[str] = arguments.words
+    source: str | None = arguments.documents
+    if words and source is not None:
+        raise InputError("documents are given as arguments and with --documents: choose one")
+    if words and words != [_STDIN]:
+        if arguments.format or arguments.field:
+            raise InputError("--format and --field say how to read a file or standard input, not arguments")
+        if _STDIN in words:
+            raise InputError("`-` reads standard input only when it stands alone")
+        return [Passage(text=word) for word in words]
+    if words or source == _STDIN:
+        return list(_read(sys.stdin.buffer, "standard input", arguments))
+    if source is None:
+        if sys.stdin is None or sys.stdin.isatty():
+            raise InputError("no documents: give them as arguments, with --documents, or on standard input")
+        return list(_read(sys.stdin.buffer, "standard input", arguments))
+    try:
+        with open(source, "rb") as file:
+            return list(_read(file, source, arguments))
+    except OSError as error:
+        raise InputError(f"{source} cannot be read: {error.strerror}") from error
+
+
+def _read(file: BinaryIO, name: str, arguments: argparse.Namespace) -> Iterator[Passage]:
+    by_name = "jsonl" if arguments.field or Path(name).suffix.lower() in _JSONL_SUFFIXES else "lines"
+    lines = _lines(file, name)
+    if (arguments.format or by_name) == "lines":
+        return (Passage(text=line) for _, line in lines)
+    field = arguments.field or "text"
+    # An empty line is no object; a text line that is empty is an empty document.
+    return (_parse(line, place, field) for place, line in lines if line and not line.isspace())
+
+
+def _lines(file: BinaryIO, name: str) -> Iterator[tuple[str, str]]:
+    """Each line with its place; read as UTF-8 whatever the locale says."""
+    for number, raw in enumerate(file, start=1):
+        place = f"{name}, line {number}"
+        try:
+            line = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{place}: not UTF-8 (byte {error.start + 1})") from error
+        yield place, line.removeprefix(_BOM if number == 1 else "").removesuffix("\n").removesuffix("\r")
+
+
+def _parse(line: str, place: str, field: str) -> Passage:
+    try:
+        record = json.loads(line)
+    except ValueError as error:
+        raise InputError(f"{place}: not valid JSON: {error}") from error
+    if not isinstance(record, dict):
+        raise InputError(f"{place}: must be a JSON object, not {type(record).__name__}")
+    if field not in record:
+        raise InputError(f"{place}: no field {field!r}; it has {', '.join(map(repr, record)) or 'none'}")
+    if not isinstance(record[field], str):
+        raise InputError(f"{place}: field {field!r} must be a string, not {type(record[field]).__name__}")
+    return Passage(text=record[field], record=record)

@@ -1,0 +1,112 @@
+"""How a ranking is shown: a table for people, JSON lines for programs, notes on the texts for both."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+import sys
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+from pertinence.cli.passages import Passage
+from pertinence.ranking import RankedDocument, Ranking
+
+__all__ = ["cut", "jsonl", "notes", "print_jsonl", "print_table", "table"]
+
+_OURS = ("index", "score")
+_NARROWEST = 20
+_NEEDS_ESCAPE = re.compile("[\x85\u2028\u2029\ud800-\udfff]")
+_SCALES = {
+    "probability": "a probability",
+    "logit": "the model's logit",
+    "raw": "on the model's own scale",
+}
+
+
+def print_table(ranking: Ranking[Passage]) -> None:
+    """The table, as wide as the terminal."""
+    # A terminal that cannot show a character shows a question mark in its place.
+    _reconfigure(errors="replace")
+    for line in table(ranking, shutil.get_terminal_size().columns):
+        print(line)
+
+
+def print_jsonl(ranking: Ranking[Passage]) -> None:
+    """The lines, in UTF-8 whatever the locale says, as JSON wants it."""
+    _reconfigure(encoding="utf-8")
+    for item in ranking:
+        print(jsonl(item))
+
+
+def jsonl(item: RankedDocument[Passage]) -> str:
+    """One document as one line: `index`, `score`, then the object it came in, or its `text`.
+
+    A lone surrogate has no encoding, and some readers take more than a newline for the end of a line:
+    a text that holds such a character is written with escapes.
+    """
+    document = item.document.record or {"text": item.document.text}
+    line = {"index": item.index, "score": item.score}
+    line.update({name: value for name, value in document.items() if name not in _OURS})
+    written = json.dumps(line, ensure_ascii=False)
+    return json.dumps(line) if _NEEDS_ESCAPE.search(written) else written
+
+
+def table(ranking: Ranking[Passage], width: int) -> Iterator[str]:
+    """A title, a header and one line per kept document, cut to `width` columns."""
+    digits = max(4, len(str(ranking.total)))
+    yield f"{ranking.model}: {len(ranking)} of {ranking.total}, score is {_SCALES[ranking.score_kind]}"
+    yield f"{'rank':>{digits}}  {'was':>{digits}}  {'score':>8}  passage"
+    for rank, item in enumerate(ranking, start=1):
+        start = f"{rank:{digits}}  {item.index + 1:{digits}}  {item.score:8.4f}  "
+        yield start + cut(item.document.text, max(width - len(start), _NARROWEST))
+
+
+def cut(text: str, width: int) -> str:
+    """The text on one line of at most `width` columns, without anything that could steer a terminal."""
+    shown: list[tuple[str, int]] = []
+    columns = 0
+    # Only so much can be shown, whatever the length of the text.
+    for character in " ".join(text[: 20 * width].split()):
+        if unicodedata.category(character) == "Cf":
+            continue
+        if not character.isprintable():
+            character = "\N{REPLACEMENT CHARACTER}"
+        columns += _columns(character)
+        shown.append((character, columns))
+    if columns <= width and len(text) <= 20 * width:
+        return "".join(character for character, _ in shown)
+    return "".join(character for character, end in shown if end < width) + "…"
+
+
+def _columns(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _reconfigure(*, encoding: str | None = None, errors: str | None = None) -> None:
+    # What a host put in the place of standard output is its own affair.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding=encoding, errors=errors)
+
+
+def notes(ranking: Ranking[Passage]) -> Iterator[str]:
+    """What the reader of a ranking should know of the texts behind it."""
+    counted: dict[str, int] = {
+        "cut to fit the model": ranking.truncated,
+        "empty": ranking.empty,
+        "repaired (a lone surrogate, read as U+FFFD)": ranking.repaired,
+        "given a new index or score in place of a field of that name": sum(
+            _has_ours(item.document.record) for item in ranking
+        ),
+    }
+    for what, count in counted.items():
+        if count:
+            yield f"{count} of {ranking.total} {'was' if count == 1 else 'were'} {what}"
+
+
+def _has_ours(record: Any) -> bool:
+    return record is not None and any(name in record for name in _OURS)
