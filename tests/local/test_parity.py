@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,6 +86,17 @@ def test_a_raw_score_follows_the_activation_that_the_model_declares(tmp_path: Pa
     reference = expected(folder)
     assert reference.min() < 0 or reference.max() > 1, "logits, not probabilities"
     with Reranker(folder, backend="torch", score_kind="raw") as reranker:
+        np.testing.assert_allclose(reranker.score(QUERY, TEXTS), reference, atol=1e-5)
+
+
+def test_the_prompt_that_a_model_declares_comes_before_the_query(tmp_path: Path) -> None:
+    folder = build("tiny", tmp_path / "prompted")
+    plain = expected(folder)
+    settings = {"prompts": {"ask": "Answer this question: "}, "default_prompt_name": "ask"}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(settings), encoding="utf-8")
+    reference = expected(folder)
+    assert np.abs(reference - plain).max() > 1e-4
+    with Reranker(folder, backend="torch") as reranker:
         np.testing.assert_allclose(reranker.score(QUERY, TEXTS), reference, atol=1e-5)
 
 

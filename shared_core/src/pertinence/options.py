@@ -66,8 +66,8 @@ class Options:
         score_kind: `probability` (sigmoid of one label, softmax of two), `logit` (the model's own
             output), or `raw` (the scale that the model's own settings declare, as
             `sentence_transformers.CrossEncoder.predict` gives it).
-        query_prefix: put before the query; likewise `query_suffix`, `document_prefix` and
-            `document_suffix`.
+        query_prefix: put before the query, after the prompt that the model's own settings may
+            have; likewise `query_suffix`, `document_prefix` and `document_suffix`.
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; only the torch backend leaves the CPU.
         backend: `auto`, `torch` or `onnx`.
         dtype: precision of the computation; `auto` is float32.

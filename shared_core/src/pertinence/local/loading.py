@@ -55,6 +55,7 @@ class ModelSpec:
         positions: the most tokens of a pair that the model can read.
         num_labels: 1, or 2 where the second label is the positive one.
         activation: what the model's own settings make of a logit.
+        prompt: what the model's own settings put before every query.
         pad_id: token id of padding.
         token_types: the model is told which tokens are the text's (BERT, ELECTRA, DeBERTa).
         cut_left: texts are cut at their beginning.
@@ -74,6 +75,7 @@ class ModelSpec:
     positions: int
     num_labels: int
     activation: Activation
+    prompt: str
     pad_id: int
     token_types: bool
     cut_left: bool
@@ -105,6 +107,7 @@ def resolve(options: Options) -> ModelSpec:
     onnx = next((folder / file for file in _ONNX_FILES if (folder / file).is_file()), None)
     backend, why = _choose_backend(name, options, onnx)
     tokenizer = _read(folder / "tokenizer_config.json") or {}
+    saved = _read(folder / "config_sentence_transformers.json") or {}
     pad_id = int(config.get("pad_token_id") or 0)
     positions = _positions(config, pad_id)
     return ModelSpec(
@@ -119,7 +122,8 @@ def resolve(options: Options) -> ModelSpec:
         max_length=_max_length(folder, tokenizer, positions),
         positions=positions,
         num_labels=_num_labels(name, config),
-        activation=_activation(folder, config),
+        activation=_activation(saved, config),
+        prompt=_prompt(saved),
         pad_id=pad_id,
         token_types=_token_types(tokenizer, config),
         cut_left=tokenizer.get("truncation_side") == "left",
@@ -197,9 +201,12 @@ def _max_length(folder: Path, tokenizer: Mapping[str, Any], positions: int) -> i
     return min([positions, *(int(limit) for limit in declared if limit)])
 
 
-def _activation(folder: Path, config: Mapping[str, Any]) -> Activation:
+def _prompt(saved: Mapping[str, Any]) -> str:
+    return str((saved.get("prompts") or {}).get(saved.get("default_prompt_name")) or "")
+
+
+def _activation(saved: Mapping[str, Any], config: Mapping[str, Any]) -> Activation:
     """What sentence-transformers would apply, by its own order of places to look."""
-    saved = _read(folder / "config_sentence_transformers.json") or {}
     declared = (
         saved.get("activation_fn")
         or (config.get("sentence_transformers") or {}).get("activation_fn")

@@ -39,8 +39,8 @@ class LocalModel:
             return self._spec
 
     def encode_query(self, query: str, limits: PairLimits) -> QueryEncoder:
-        """The query, tokenised, ready to be joined with texts."""
-        return self._encoder().query(query, limits)
+        """The query behind the model's own prompt, tokenised, ready to be joined with texts."""
+        return self._encoder().query(self.spec.prompt + query, limits)
 
     def load(self) -> None:
         """Load tokenizer and network."""
