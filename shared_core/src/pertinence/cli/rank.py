@@ -59,8 +59,10 @@ def _rank(options: Options, query: str, passages: list[Passage]) -> Ranking[Pass
 
     # Held here, and not by the reranker alone, because the progress bar asks it how far it is.
     scorer = LocalScorer(options)
+    # Equal texts are scored once.
+    distinct = len({passage.text for passage in passages})
     with (
         Reranker.from_scorer(scorer, options) as reranker,
-        following(lambda: scorer.rows_run, len(passages)),
+        following(lambda: scorer.rows_run, distinct),
     ):
         return reranker.rank(query, passages, text=lambda passage: passage.text)
