@@ -80,7 +80,7 @@ def test_token_types_go_to_the_families_that_transformers_gives_them_to(
         ("none.json", {}, "sigmoid"),
         (
             "config_sentence_transformers.json",
-            {"activation_fn": "torch.nn.modules.linear.Identity"},
+            {"activation_fn": "torch.nn.modules.linear.Identity", "model_type": "CrossEncoder"},
             "identity",
         ),
         (
@@ -95,6 +95,7 @@ def test_token_types_go_to_the_families_that_transformers_gives_them_to(
 def test_the_activation_is_read_where_sentence_transformers_reads_it(
     folder: Path, file: str, content: dict[str, Any], activation: str
 ) -> None:
+    (folder / "modules.json").write_text("[]", encoding="utf-8")
     write(folder, file, **(ROBERTA if file == "config.json" else {}), **content)
     assert spec_of(folder).activation == activation
 

@@ -107,7 +107,7 @@ def resolve(options: Options) -> ModelSpec:
     onnx = next((folder / file for file in _ONNX_FILES if (folder / file).is_file()), None)
     backend, why = _choose_backend(name, options, onnx)
     tokenizer = _read(folder / "tokenizer_config.json") or {}
-    saved = _read(folder / "config_sentence_transformers.json") or {}
+    saved = _saved_settings(folder)
     pad_id = int(config.get("pad_token_id") or 0)
     positions = _positions(config, pad_id)
     return ModelSpec(
@@ -199,6 +199,13 @@ def _max_length(folder: Path, tokenizer: Mapping[str, Any], positions: int) -> i
     sentence_config = _read(folder / "sentence_bert_config.json") or {}
     declared = (tokenizer.get("model_max_length"), sentence_config.get("max_seq_length"))
     return min([positions, *(int(limit) for limit in declared if limit)])
+
+
+def _saved_settings(folder: Path) -> Mapping[str, Any]:
+    """What sentence-transformers saved beside a cross-encoder; read under the conditions it reads it under."""
+    saved = _read(folder / "config_sentence_transformers.json") or {}
+    whole = (folder / "modules.json").is_file() and saved.get("model_type") == "CrossEncoder"
+    return saved if whole else {}
 
 
 def _prompt(saved: Mapping[str, Any]) -> str:
