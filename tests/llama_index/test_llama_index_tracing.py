@@ -1,0 +1,211 @@
+"""The rerank step as LlamaIndex tells of it: events, spans and callbacks, on both paths."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload, LlamaDebugHandler
+from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
+from llama_index.core.instrumentation.event_handlers import BaseEventHandler
+from llama_index.core.instrumentation.events.base import BaseEvent
+from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent
+from llama_index.core.instrumentation.span_handlers import SimpleSpanHandler
+from llama_index.core.llms import MockLLM
+from llama_index.core.query_engine import RetrieverQueryEngine
+from llama_index.core.retrievers import BaseRetriever
+from llama_index.core.schema import NodeWithScore, QueryBundle
+from pydantic import Field
+
+from llama_index.postprocessor.pertinence import PertinenceRerank
+from pertinence import InputError, ModelError
+from pertinence.testing import FakeScorer
+
+pytestmark = pytest.mark.usefixtures("made")
+
+Door = Callable[[PertinenceRerank, list[NodeWithScore], str], list[NodeWithScore]]
+
+
+class Recorder(BaseEventHandler):
+    """Keeps the events of rerank steps."""
+
+    events: list[BaseEvent] = Field(default_factory=list)
+
+    def handle(self, event: BaseEvent, **kwargs: Any) -> None:
+        if isinstance(event, ReRankStartEvent | ReRankEndEvent):
+            self.events.append(event)
+
+
+class FirstStage(BaseRetriever):
+    """Gives back all it has, in the order it has it."""
+
+    def __init__(self, nodes: list[NodeWithScore]) -> None:
+        super().__init__()
+        self.nodes = nodes
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return self.nodes
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    root, recorder = get_dispatcher(), Recorder()
+    root.event_handlers.append(recorder)
+    yield recorder
+    root.event_handlers.remove(recorder)
+
+
+@pytest.fixture
+def spans() -> Iterator[SimpleSpanHandler]:
+    root, handler = get_dispatcher(), SimpleSpanHandler()
+    root.span_handlers.append(handler)
+    yield handler
+    root.span_handlers.remove(handler)
+
+
+@pytest.fixture
+def debug() -> LlamaDebugHandler:
+    return LlamaDebugHandler(print_trace_on_end=False)
+
+
+def run(reranker: PertinenceRerank, nodes: list[NodeWithScore], query: str) -> list[NodeWithScore]:
+    return reranker.postprocess_nodes(nodes, query_str=query)
+
+
+def arun(reranker: PertinenceRerank, nodes: list[NodeWithScore], query: str) -> list[NodeWithScore]:
+    return asyncio.run(reranker.apostprocess_nodes(nodes, query_str=query))
+
+
+both_doors = pytest.mark.parametrize(
+    ("door", "span"), [(run, "_postprocess_nodes"), (arun, "_apostprocess_nodes")], ids=["sync", "async"]
+)
+
+
+def names(spans: list[Any]) -> list[str]:
+    return [span.id_.rsplit("-", 5)[0] for span in spans]
+
+
+@both_doors
+def test_events_tell_of_the_step(
+    door: Door, span: str, nodes: list[NodeWithScore], query: str, recorder: Recorder
+) -> None:
+    kept = door(PertinenceRerank(top_n=2), nodes, query)
+    start, end = recorder.events
+    assert isinstance(start, ReRankStartEvent)
+    assert (start.query, start.top_n, start.model_name) == (query, 2, "fake")
+    assert [found.score for found in start.nodes] == [0.5, 0.4, 0.3]
+    assert isinstance(end, ReRankEndEvent)
+    assert end.nodes == kept
+
+
+@both_doors
+def test_without_a_top_n_events_tell_how_many_nodes_there_are(
+    door: Door, span: str, nodes: list[NodeWithScore], query: str, recorder: Recorder
+) -> None:
+    door(PertinenceRerank(), nodes, query)
+    door(PertinenceRerank(), [], query)
+    assert [event.top_n for event in recorder.events if isinstance(event, ReRankStartEvent)] == [3, 0]
+
+
+@both_doors
+def test_events_lie_in_one_span_of_the_step(
+    door: Door,
+    span: str,
+    nodes: list[NodeWithScore],
+    query: str,
+    recorder: Recorder,
+    spans: SimpleSpanHandler,
+) -> None:
+    door(PertinenceRerank(), nodes, query)
+    assert names(spans.completed_spans) == [f"PertinenceRerank.{span}"]
+    assert {event.span_id for event in recorder.events} == {spans.completed_spans[0].id_}
+
+
+@both_doors
+def test_an_error_drops_the_span_and_ends_the_callback(
+    door: Door,
+    span: str,
+    nodes: list[NodeWithScore],
+    query: str,
+    scorer: FakeScorer,
+    recorder: Recorder,
+    spans: SimpleSpanHandler,
+    debug: LlamaDebugHandler,
+) -> None:
+    reranker = PertinenceRerank(callback_manager=CallbackManager([debug]))
+    scorer.error = ModelError("no weights")
+    with pytest.raises(ModelError):
+        door(reranker, nodes, query)
+    assert names(spans.dropped_spans) == [f"PertinenceRerank.{span}"]
+    assert [type(event) for event in recorder.events] == [ReRankStartEvent]
+    ((_, end),) = debug.get_event_pairs(CBEventType.RERANKING)
+    assert end.payload == {EventPayload.EXCEPTION: scorer.error}
+
+
+@both_doors
+def test_a_query_that_is_refused_begins_no_step(
+    door: Door, span: str, nodes: list[NodeWithScore], recorder: Recorder
+) -> None:
+    with pytest.raises(InputError):
+        door(PertinenceRerank(), nodes, " ")
+    assert recorder.events == []
+
+
+@both_doors
+def test_callbacks_tell_of_the_step(
+    door: Door, span: str, nodes: list[NodeWithScore], query: str, debug: LlamaDebugHandler
+) -> None:
+    kept = door(PertinenceRerank(top_n=2, callback_manager=CallbackManager([debug])), nodes, query)
+    ((start, end),) = debug.get_event_pairs(CBEventType.RERANKING)
+    assert start.payload == {
+        EventPayload.NODES: nodes,
+        EventPayload.MODEL_NAME: "fake",
+        EventPayload.QUERY_STR: query,
+        EventPayload.TOP_K: 2,
+    }
+    assert end.payload == {EventPayload.NODES: kept}
+
+
+@pytest.mark.parametrize("door", ["query", "aquery"])
+def test_the_step_is_told_to_the_engines_callbacks(
+    nodes: list[NodeWithScore], query: str, spans: SimpleSpanHandler, debug: LlamaDebugHandler, door: str
+) -> None:
+    engine = RetrieverQueryEngine.from_args(
+        FirstStage(nodes),
+        llm=MockLLM(),
+        node_postprocessors=[PertinenceRerank()],
+        callback_manager=CallbackManager([debug]),
+    )
+    if door == "query":
+        engine.query(query)
+    else:
+        asyncio.run(engine.aquery(query))
+    assert len(debug.get_event_pairs(CBEventType.RERANKING)) == 1
+    parents = {span.id_.rsplit("-", 5)[0]: span.parent_id for span in spans.completed_spans}
+    step = {"query": "_postprocess_nodes", "aquery": "_apostprocess_nodes"}[door]
+    assert parents[f"PertinenceRerank.{step}"].startswith(f"RetrieverQueryEngine._{door}")
+
+
+def test_a_cancelled_task_ends_its_callback_and_its_span(
+    nodes: list[NodeWithScore],
+    query: str,
+    scorer: FakeScorer,
+    spans: SimpleSpanHandler,
+    debug: LlamaDebugHandler,
+) -> None:
+    async def main() -> None:
+        with scorer.held():
+            task = asyncio.create_task(reranker.apostprocess_nodes(nodes, query_str=query))
+            while not scorer.requests:
+                await asyncio.sleep(0.001)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    reranker = PertinenceRerank(callback_manager=CallbackManager([debug]))
+    asyncio.run(main())
+    assert len(debug.get_event_pairs(CBEventType.RERANKING)) == 1
+    assert names(spans.dropped_spans) == ["PertinenceRerank._apostprocess_nodes"]
+    assert not spans.open_spans
