@@ -1,0 +1,13 @@
+"""What the components of Pertinence in Haystack share."""
+
+from __future__ import annotations
+
+from haystack_integrations.common.pertinence.forms import (
+    check_meta_fields,
+    check_token,
+    device_name,
+    score_kind,
+    text_with_meta,
+)
+
+__all__ = ["check_meta_fields", "check_token", "device_name", "score_kind", "text_with_meta"]
