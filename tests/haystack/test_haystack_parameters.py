@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +148,12 @@ def test_a_token_that_cannot_be_written_out_is_refused_unseen() -> None:
     with pytest.raises(ValueError, match="Cannot serialize token-based secret") as raised:
         ranker.to_dict()
     assert SECRET not in f"{raised.value} {ranker!r} {vars(ranker)}"
+
+
+def test_a_copy_keeps_the_token_and_a_pickle_does_not() -> None:
+    ranker = PertinenceRanker(token=Secret.from_token("hf_not_to_be_shown"))
+    for copied in (copy.copy(ranker), copy.deepcopy(ranker)):
+        assert copied.token == ranker.token
+    assert pickle.loads(pickle.dumps(ranker)).token is None
+    named = PertinenceRanker(token=Secret.from_env_var("HF_TOKEN", strict=False))
+    assert pickle.loads(pickle.dumps(named)).token == named.token

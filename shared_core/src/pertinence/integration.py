@@ -25,6 +25,7 @@ __all__ = [
     "check_query",
     "extract_texts",
     "options_from",
+    "options_of_fields",
 ]
 
 T = TypeVar("T")
@@ -48,6 +49,19 @@ def options_from(values: Mapping[str, Any], words: Mapping[str, str] | None = No
     check_top_k(values.get(word["top_k"]), word["top_k"])
     check_threshold(values.get(word["threshold"]), word["threshold"])
     return Options(**{ours[each]: value for each, value in values.items()})
+
+
+def options_of_fields(fields: Mapping[str, Any], words: Mapping[str, str] | None = None) -> Options:
+    """`options_from` for a component whose fields hold more than options, and secrets in pydantic's form.
+
+    Fields that are no options are left out, and a `SecretStr` is unwrapped.
+    """
+    wanted = {(words or {}).get(name, name) for name in Options.names()}
+    values = {name: value for name, value in fields.items() if name in wanted}
+    for name, value in values.items():
+        if hasattr(value, "get_secret_value"):
+            values[name] = value.get_secret_value()
+    return options_from(values, words)
 
 
 class Handle:

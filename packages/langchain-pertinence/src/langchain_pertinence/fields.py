@@ -18,7 +18,7 @@ from pertinence.integration import (
     Options,
     ScoreKind,
     Truncation,
-    options_from,
+    options_of_fields,
 )
 
 __all__ = ["OptionFields"]
@@ -29,7 +29,8 @@ class OptionFields(BaseModel):
 
     A value that an option does not take, or a name that is none, raises `pertinence.OptionError` (a
     `ValueError`); pydantic's own doors, such as `model_validate`, wrap it in their `ValidationError`.
-    The `token` is read from `HF_TOKEN` where it is not given, and is never written out.
+    The `token` is read from `HF_TOKEN` where it is not given, and is never written out,
+    into pickles neither.
     """
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=(), hide_input_in_errors=True)
@@ -62,7 +63,7 @@ class OptionFields(BaseModel):
             for name in data:
                 if name not in type(self).model_fields:
                     raise OptionError.unknown(name, type(self).model_fields)
-            self._options_of(data)
+            options_of_fields(data, self._words)
             super().__init__(**data)
 
     @field_validator("model", "cache_folder", mode="before")
@@ -96,22 +97,14 @@ class OptionFields(BaseModel):
         copied._handle = Handle()
         return copied
 
+    def __getstate__(self) -> dict[Any, Any]:
+        # A pickle is a file on somebody's disk: the token stays behind.
+        return super(OptionFields, self.model_copy(update={"token": None})).__getstate__()
+
     def _reranker(self) -> Reranker:
         return self._handle.reranker(self._options())
 
     def _options(self, **changes: Any) -> Options:
         """The fields as they are now, with those changed that are not None."""
         changed = {name: value for name, value in changes.items() if value is not None}
-        return self._options_of({**dict(self), **changed})
-
-    @classmethod
-    def _options_of(cls, values: Mapping[str, Any]) -> Options:
-        words = {cls._words.get(name, name) for name in Options.names()}
-        return options_from(
-            {
-                name: value.get_secret_value() if isinstance(value, SecretStr) else value
-                for name, value in values.items()
-                if name in words
-            },
-            cls._words,
-        )
+        return options_of_fields({**dict(self), **changed}, self._words)

@@ -202,7 +202,7 @@ def _max_length(folder: Path, tokenizer: Mapping[str, Any], positions: int) -> i
 
 
 def _saved_settings(folder: Path) -> Mapping[str, Any]:
-    """What sentence-transformers saved beside a cross-encoder; read under the conditions it reads it under."""
+    """What sentence-transformers saved beside a cross-encoder, where it would read it itself."""
     saved = _read(folder / "config_sentence_transformers.json") or {}
     whole = (folder / "modules.json").is_file() and saved.get("model_type") == "CrossEncoder"
     return saved if whole else {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -22,7 +21,7 @@ from pertinence.integration import (
     ScoreKind,
     Truncation,
     check_query,
-    options_from,
+    options_of_fields,
 )
 
 __all__ = ["PertinenceRerank"]
@@ -86,7 +85,7 @@ class PertinenceRerank(BaseNodePostprocessor):
             for name in data:
                 if name not in type(self).model_fields:
                     raise OptionError.unknown(name, type(self).model_fields)
-            _options_of(data)
+            options_of_fields(data, _WORDS)
             super().__init__(**data)
 
     @field_validator("model", "cache_folder", mode="before")
@@ -173,18 +172,7 @@ class PertinenceRerank(BaseNodePostprocessor):
         return node.model_copy(update={"metadata": {**node.metadata, _KEPT_SCORE: found.score}, **hidden})
 
     def _options(self) -> Options:
-        return _options_of(dict(self))
-
-
-def _options_of(fields: Mapping[str, Any]) -> Options:
-    return options_from(
-        {
-            name: value.get_secret_value() if isinstance(value, SecretStr) else value
-            for name, value in fields.items()
-            if name in _OPTIONS
-        },
-        _WORDS,
-    )
+        return options_of_fields(dict(self), _WORDS)
 
 
 def _query(bundle: QueryBundle | str | None) -> str:

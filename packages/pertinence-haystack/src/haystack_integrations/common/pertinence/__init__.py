@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from haystack_integrations.common.pertinence.copies import TokenStaysBehind
 from haystack_integrations.common.pertinence.forms import (
     check_meta_fields,
     check_token,
@@ -10,4 +11,11 @@ from haystack_integrations.common.pertinence.forms import (
     text_with_meta,
 )
 
-__all__ = ["check_meta_fields", "check_token", "device_name", "score_kind", "text_with_meta"]
+__all__ = [
+    "TokenStaysBehind",
+    "check_meta_fields",
+    "check_token",
+    "device_name",
+    "score_kind",
+    "text_with_meta",
+]

@@ -11,7 +11,13 @@ from typing import Any
 from haystack import Document, component, default_from_dict, default_to_dict
 from haystack.utils import ComponentDevice, Secret
 
-from haystack_integrations.common.pertinence import check_meta_fields, check_token, device_name, score_kind
+from haystack_integrations.common.pertinence import (
+    TokenStaysBehind,
+    check_meta_fields,
+    check_token,
+    device_name,
+    score_kind,
+)
 from haystack_integrations.components.rankers.pertinence.documents import Candidate, answer, candidates
 from pertinence.integration import BackendName, DtypeName, Handle, Options, Truncation, options_from
 
@@ -25,7 +31,7 @@ _TOKEN = Secret.from_env_var(["HF_API_TOKEN", "HF_TOKEN"], strict=False)
 
 
 @component
-class PertinenceRanker:
+class PertinenceRanker(TokenStaysBehind):
     """
     Puts documents in order of relevance to a query and keeps the best.
 
