@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from haystack_integrations.common.pertinence.copies import TokenStaysBehind
 from haystack_integrations.common.pertinence.forms import (
-    check_meta_fields,
-    check_token,
+    check_forms,
     device_name,
     score_kind,
     text_with_meta,
@@ -13,8 +12,7 @@ from haystack_integrations.common.pertinence.forms import (
 
 __all__ = [
     "TokenStaysBehind",
-    "check_meta_fields",
-    "check_token",
+    "check_forms",
     "device_name",
     "score_kind",
     "text_with_meta",

@@ -11,7 +11,7 @@ from haystack.utils import ComponentDevice, Secret
 from pertinence import InputError, OptionError
 from pertinence.integration import ScoreKind
 
-__all__ = ["check_meta_fields", "check_token", "device_name", "score_kind", "text_with_meta"]
+__all__ = ["check_forms", "device_name", "score_kind", "text_with_meta"]
 
 
 def device_name(device: object) -> str:
@@ -30,20 +30,16 @@ def device_name(device: object) -> str:
     return device.to_torch_str()
 
 
-def check_token(token: object) -> None:
-    """Refuse a token that is no `Secret`, which would be written out with its component.
+def check_forms(token: object, fields: object, separator: object) -> None:
+    """Refuse what only Haystack knows and cannot use.
 
-    :raises OptionError: It is neither a `Secret` nor None; it is not shown.
+    A token that is no `Secret` would be written out with its component; a single name instead of a list of
+    names would be read letter by letter.
+
+    :raises OptionError: It names the parameter; a token is not shown.
     """
     if token is not None and not isinstance(token, Secret):
         raise OptionError(f"token must be a Secret or None, not {type(token).__name__}")
-
-
-def check_meta_fields(fields: object, separator: object) -> None:
-    """Refuse what `text_with_meta` cannot use, such as a single name instead of a list of names.
-
-    :raises OptionError: The fields are no list of names, or the separator is no string.
-    """
     listed = isinstance(fields, list | tuple) and all(isinstance(name, str) for name in fields)
     if not listed and fields is not None:
         raise OptionError(f"meta_fields_to_embed must be a list of names or None, got {fields!r}")

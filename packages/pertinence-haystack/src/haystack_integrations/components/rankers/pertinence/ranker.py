@@ -11,13 +11,7 @@ from typing import Any
 from haystack import Document, component, default_from_dict, default_to_dict
 from haystack.utils import ComponentDevice, Secret
 
-from haystack_integrations.common.pertinence import (
-    TokenStaysBehind,
-    check_meta_fields,
-    check_token,
-    device_name,
-    score_kind,
-)
+from haystack_integrations.common.pertinence import TokenStaysBehind, check_forms, device_name, score_kind
 from haystack_integrations.components.rankers.pertinence.documents import Candidate, answer, candidates
 from pertinence.integration import BackendName, DtypeName, Handle, Options, Truncation, options_from
 
@@ -107,8 +101,7 @@ class PertinenceRanker(TokenStaysBehind):
         self.local_files_only = local_files_only
         self.model_kwargs = model_kwargs
         self._handle = Handle()
-        check_token(token)
-        check_meta_fields(meta_fields_to_embed, embedding_separator)
+        check_forms(token, meta_fields_to_embed, embedding_separator)
         options = options_from(self._values(), _WORDS)
         # Paths become text here: what a component holds must be writable as YAML.
         self.model, self.cache_folder = options.model, options.cache_folder
