@@ -143,7 +143,7 @@ def build(session: nox.Session) -> None:
     for path in DISTRIBUTIONS:
         session.run("python", "-m", "build", "--no-isolation", "--outdir", str(dist), path, silent=True)
 
-    empty = Path(session.create_tmp(), "empty")
+    empty = Path(session.create_tmp(), "empty").absolute()
     session.run("python", "-m", "venv", "--clear", str(empty))
     python = str(empty / "bin" / "python")
     wheels = [str(wheel) for wheel in sorted(dist.glob("*.whl"))]
@@ -175,6 +175,8 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=[FULL], default=False)
 def train(session: nox.Session) -> None:
-    """Make the embedded default anew: `nox -s train -- --run runs/first --steps 600`."""
-    options = {"env": {"PYTHONPATH": "training"}}
+    """Train the embedded default anew: `nox -s train -- --run runs/first`; training/README.md has the rest."""
+    # glibc would otherwise give every large tensor back to the system at once, a third of the time.
+    keep = {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": str(2**34)}
+    options = {"env": {"PYTHONPATH": "training", **keep}}
     run_in(session, FULL, "python", "-m", "recipe.train", *session.posargs, **options)
