@@ -22,14 +22,16 @@ DISTRIBUTIONS = (
     "packages/llama-index-embeddings-pertinence",
     "packages/pertinence-haystack",
 )
-PUBLIC_NAMES = {
-    "pertinence": ("Reranker", "Ranking", "RankedDocument", "PertinenceError"),
-    "pertinence.integration": ("Handle", "Options"),
-    "pertinence_mini": ("folder",),
-    "langchain_pertinence": ("PertinenceRerank", "PertinenceCrossEncoder"),
-    "llama_index.postprocessor.pertinence": ("PertinenceRerank",),
-    "haystack_integrations.components.rankers.pertinence": ("PertinenceRanker",),
-}
+PUBLIC_MODULES = (
+    "pertinence",
+    "pertinence.integration",
+    "pertinence.testing",
+    "pertinence_mini",
+    "langchain_pertinence",
+    "llama_index.embeddings.pertinence",
+    "llama_index.postprocessor.pertinence",
+    "haystack_integrations.components.rankers.pertinence",
+)
 
 PYTEST = ("pytest", "pytest-asyncio", "pytest-socket", "sybil")
 # What the tests need beside the distributions.
@@ -155,8 +157,8 @@ def build(session: nox.Session) -> None:
 
     # Away from the sources, so that only what was installed can be imported.
     with session.chdir(empty):
-        for module, names in PUBLIC_NAMES.items():
-            session.run(python, "-c", f"from {module} import {', '.join(names)}", external=True)
+        for module in PUBLIC_MODULES:  # all names that its `__all__` declares
+            session.run(python, "-c", f"from {module} import *", external=True)
         session.run(
             str(empty / "bin" / "pertinence"),
             "rank",
