@@ -177,7 +177,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=[FULL], default=False)
 def train(session: nox.Session) -> None:
-    """Train the embedded default anew: `nox -s train -- --run runs/first`; training/README.md has the rest."""
+    """Train the embedded default anew: `nox -s train -- --run runs/first`; see training/README.md."""
     # glibc would otherwise give every large tensor back to the system at once, a third of the time.
     keep = {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": str(2**34)}
     options = {"env": {"PYTHONPATH": "training", **keep}}
