@@ -1,0 +1,1 @@
+"""Side by side with peers, in one run: one file per table, see `python -m benchmarks --help`."""

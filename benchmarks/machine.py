@@ -1,0 +1,116 @@
+"""The machine that is measured on: what it is, and whether anybody else is using it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+__all__ = ["BusyError", "Use", "cores", "facts", "refuse_if_busy", "watched"]
+
+_STAT = Path("/proc/stat")
+_LIBRARIES = ("numpy", "onnxruntime", "sentence-transformers", "tokenizers", "torch", "transformers")
+_INSTRUCTIONS = {"avx2": "AVX2", "avx512f": "AVX-512", "avx512_vnni": "VNNI", "avx512_bf16": "bfloat16"}
+_ANYWAY = "--anyway measures all the same"
+# A tenth of one of two processors is what an idle system and this check itself take.
+_MOST = 0.05
+
+
+class BusyError(Exception):
+    """Others are using the processors: what would be measured is them."""
+
+
+@dataclass
+class Use:
+    """What others took of the processors while something was measured, from 0 to 1; None if unknown."""
+
+    by_others: float | None = None
+
+    @property
+    def told(self) -> str:
+        """One sentence for a report."""
+        if self.by_others is None:
+            return "Processor time taken by others meanwhile: unknown on this system."
+        warning = " MEASURE AGAIN: the machine was not quiet." if self.by_others > _MOST else ""
+        return f"Processor time taken by others meanwhile: {self.by_others:.1%}.{warning}"
+
+
+def refuse_if_busy(seconds: float = 1.0) -> None:
+    """Watch the processors while this process sleeps.
+
+    Raises:
+        BusyError: others took more than a twentieth of their time.
+    """
+    with watched() as use:
+        time.sleep(seconds)
+    if use.by_others is None:
+        # The load average lags a minute behind, but it is all that other systems tell.
+        load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+        if load > 0.5 * cores():
+            raise BusyError(f"the load average is {load:.1f} on {cores()} processors ({_ANYWAY})")
+    elif use.by_others > _MOST:
+        raise BusyError(
+            f"others took {use.by_others:.0%} of {cores()} processors over the last {seconds:g} s ({_ANYWAY})"
+        )
+
+
+@contextmanager
+def watched() -> Iterator[Use]:
+    """What is done inside, less what this process and its ended children did, is what others took."""
+    use = Use()
+    before = _times()
+    yield use
+    after = _times()
+    if before is not None and after is not None:
+        total, busy, own = (late - early for early, late in zip(before, after, strict=True))
+        use.by_others = max(0.0, busy - own) / total if total else 0.0
+
+
+def _times() -> tuple[float, float, float] | None:
+    """Seconds of all processors: in all, not idle (what a host took away included), and this process's."""
+    try:
+        # user nice system idle iowait irq softirq steal; guests are counted in user and nice already.
+        ticks = [int(each) for each in _STAT.read_text().split("\n", 1)[0].split()[1:9]]
+    except OSError:
+        return None
+    second = os.sysconf("SC_CLK_TCK")
+    own = os.times()
+    return (
+        sum(ticks) / second,
+        (sum(ticks) - ticks[3] - ticks[4]) / second,
+        own.user + own.system + own.children_user + own.children_system,
+    )
+
+
+def facts() -> dict[str, str]:
+    """The processor, the system and the versions of what takes part."""
+    found = {"processor": f"{_processor()}, {cores()} cores", "Python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def cores() -> int:
+    """How many processors this process may use: as many threads as our onnxruntime backend takes."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    flags = next((line.split() for line in lines if line.startswith("flags")), [])
+    known = [name for flag, name in _INSTRUCTIONS.items() if flag in flags]
+    return " with ".join(
+        [names[0] if names else platform.machine(), ", ".join(known)] if known else names[:1]
+    )

@@ -1,0 +1,96 @@
+"""What each framework's adapter adds to `Reranker.rank`, over a scorer that costs next to nothing."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from haystack import Document as HaystackDocument
+from langchain_core.documents import Document
+from llama_index.core.schema import NodeWithScore, TextNode
+
+from benchmarks.clock import Times, interleaved
+from benchmarks.machine import facts, watched
+from benchmarks.report import Report, Table, Target
+from benchmarks.texts import plain_passages
+from haystack_integrations.components.rankers.pertinence import PertinenceRanker
+from langchain_pertinence import PertinenceRerank
+from llama_index.postprocessor.pertinence import PertinenceRerank as LlamaRerank
+from pertinence import Reranker
+from pertinence.testing import FakeScorer, scoring_with
+
+__all__ = ["measure"]
+
+ROUNDS = 500
+DOCUMENTS = 100
+WORDS = 100
+QUERY = "Quand faut-il remuer le compost ?"
+MILLISECONDS = 1.0
+CORE = "`Reranker.rank`"
+
+
+def measure(asked: argparse.Namespace) -> Report:
+    """The synchronous door of each adapter, and the core alone, in turns."""
+    rounds = asked.rounds or ROUNDS
+    with scoring_with(FakeScorer(score=lambda query, text: float(len(text)))), watched() as use:
+        times = interleaved(_doors(), rounds, warm_up=20)
+    added = {name: (each.median - times[CORE].median) * 1000 for name, each in times.items()}
+    return Report(
+        name="overhead",
+        tables=[
+            Table(
+                title=f"{DOCUMENTS} documents of {WORDS} words, all kept",
+                columns=("call", "median ms", "middle half", "added ms"),
+                rows=[_row(name, each, added[name]) for name, each in times.items()],
+            )
+        ],
+        targets=[
+            Target(
+                what=f"{name}, added per {DOCUMENTS} documents",
+                wanted=f"< {MILLISECONDS:g} ms",
+                got=f"{cost:.2f} ms",
+                met=cost < MILLISECONDS,
+            )
+            for name, cost in added.items()
+            if name != CORE
+        ],
+        notes=[
+            f"{rounds} rounds after 20 that are not counted, the four taking turns; the scorer is "
+            "`pertinence.testing.FakeScorer`, whose time is in every line and in no difference.",
+            use.told,
+        ],
+        figures={
+            "machine": facts(),
+            "seconds": {name: each.seconds for name, each in times.items()},
+            "added_ms": added,
+            "taken_by_others": use.by_others,
+        },
+    )
+
+
+def _doors() -> dict[str, Callable[[], object]]:
+    """Each over documents with the metadata that a loader leaves on them."""
+    texts = plain_passages(DOCUMENTS, WORDS)
+    about = [{"source": "corpus.jsonl", "page": page, "language": "fr"} for page in range(DOCUMENTS)]
+    both = [*zip(texts, about, strict=True)]
+    documents = [Document(page_content=text, metadata=meta, id=str(meta["page"])) for text, meta in both]
+    nodes = [NodeWithScore(node=TextNode(text=text, metadata=meta), score=0.5) for text, meta in both]
+    candidates = [HaystackDocument(content=text, meta=meta, score=0.5) for text, meta in both]
+    core, langchain, llama, haystack = Reranker(), PertinenceRerank(), LlamaRerank(), PertinenceRanker()
+    return {
+        CORE: lambda: core.rank(QUERY, texts),
+        "LangChain `compress_documents`": lambda: langchain.compress_documents(documents, QUERY),
+        "LlamaIndex `postprocess_nodes`": lambda: llama.postprocess_nodes(nodes, query_str=QUERY),
+        "Haystack `run`": lambda: haystack.run(QUERY, candidates),
+    }
+
+
+def _row(name: str, times: Times, added: float) -> list[str]:
+    ordered = sorted(times.seconds)
+    low, high = ordered[len(ordered) // 4], ordered[3 * len(ordered) // 4]
+    return [
+        name,
+        f"{times.median * 1000:.2f}",
+        f"{low * 1000:.2f} to {high * 1000:.2f}",
+        "" if name == CORE else f"{added:.2f}",
+    ]
