@@ -60,14 +60,17 @@ On {curve_queries} `dev` questions of each set, the first row being the untraine
 ## What a score means
 
 Slope and shift of the logit were fitted (Platt) on {pairs} candidate pairs of training articles and questions
-that were held out from training. On those pairs:
+that were held out from training, both languages weighing the same. On those pairs:
 
 {reliability}
 
+One line cannot suit both: in French one candidate of twenty is judged relevant, in English three or four of ten, so
+the same score is too sure of itself in the first and too modest in the second.
+
 ## What it is not good for
 
-- It is a first version: in French it is about as good as BM25 or a little better, so it serves best on top of a dense or
-  hybrid first stage, and for English questions. For demanding use, name a larger model.
+- It is a first version. Where the interval above spans zero it ranks no better than that first stage: put it behind
+  a dense or hybrid one rather than behind BM25. For demanding use, name a larger model.
 - Other languages, code and tables give a score, not a judgement. Text in capitals or without accents is
   read as lower case without accents.
 - A passage is judged by its first 512 tokens together with the question.
