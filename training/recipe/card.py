@@ -1,6 +1,6 @@
 """Write the model's card and its notices from the figures of a run; no figure is typed by hand.
 
-    python -m recipe.card --run runs/first --to ../packages/pertinence-mini/src/pertinence_mini/model
+python -m recipe.card --run runs/first --to ../packages/pertinence-mini/src/pertinence_mini/model
 """
 
 from __future__ import annotations
@@ -28,15 +28,16 @@ model is named: on a CPU, without torch, without a model hub.
 - BERT, 6 layers, hidden size 384, 22.7 million parameters, uncased English WordPiece vocabulary (so French
   words take more pieces than they should: accents are folded away, and 200 words are about 300 tokens).
 - Reads up to 512 tokens of question and passage together; it was trained on {max_length}.
-- Weights are stored in int8, one scale per row ({size:.1f} MB in all), and computed in float32. The dequantised
-  weights are the model: every runtime gives the same scores, and no score depends on its batch neighbours.
+- Weights are stored in int8, one scale per row ({size:.1f} MB in all), and computed in float32. The
+  dequantised weights are the model: every runtime gives the same scores, and no score depends on its batch
+  neighbours.
 
 ## How it was made
 
-`sentence-transformers/all-MiniLM-L6-v2` (Apache-2.0), fine-tuned for {steps} steps of {french} French and {english}
-English questions with one positive and {negatives} hard negatives each (French: from BM25's first 30; English:
-lower-graded candidates); listwise softmax plus {pointwise} times the cross-entropy of each pair; AdamW,
-{rate}; seed {seed}. The scripts are in `training/` of the project.
+`sentence-transformers/all-MiniLM-L6-v2` (Apache-2.0), fine-tuned for {steps} steps of {french} French and
+{english} English questions with one positive and {negatives} hard negatives each (French: from BM25's first
+30; English: lower-graded candidates); listwise softmax plus {pointwise} times the cross-entropy of each
+pair; AdamW, {rate}; seed {seed}. The scripts are in `training/` of the project.
 
 | data | used for | licence |
 |---|---|---|
@@ -64,13 +65,13 @@ that were held out from training, both languages weighing the same. On those pai
 
 {reliability}
 
-One line cannot suit both: in French one candidate of twenty is judged relevant, in English three or four of ten, so
-the same score is too sure of itself in the first and too modest in the second.
+One line cannot suit both: in French one candidate of twenty is judged relevant, in English three or four
+of ten, so the same score is too sure of itself in the first and too modest in the second.
 
 ## What it is not good for
 
-- It is a first version. Where the interval above spans zero it ranks no better than that first stage: put it behind
-  a dense or hybrid one rather than behind BM25. For demanding use, name a larger model.
+- It is a first version. Where the interval above spans zero it ranks no better than that first stage: put
+  it behind a dense or hybrid one rather than behind BM25. For demanding use, name a larger model.
 - Other languages, code and tables give a score, not a judgement. Text in capitals or without accents is
   read as lower case without accents.
 - A passage is judged by its first 512 tokens together with the question.
@@ -132,15 +133,17 @@ def figures_table(figures: dict[str, Any]) -> str:
             rows.append(f"| `{name}` dev | {part['candidates']} | {label} | {' | '.join(cells)} |")
         gain = part["difference of RR@10"]
         notes.append(
-            f"`{name}`: {part['queries']} questions, {part['found']} with the answer among the candidates; MRR@10 "
-            f"changes by {gain['mean']:+.3f} (95% bootstrap interval {gain['low']:+.3f} to {gain['high']:+.3f})."
+            f"`{name}`: {part['queries']} questions, {part['found']} with the answer among the candidates; "
+            f"MRR@10 changes by {gain['mean']:+.3f} "
+            f"(95% bootstrap interval {gain['low']:+.3f} to {gain['high']:+.3f})."
         )
     return "\n".join(rows) + "\n\n" + "\n".join(notes)
 
 
 def curve_table(curve: list[dict[str, Any]]) -> str:
     """MRR@10 and nDCG@10 by training step."""
-    rows = ["| step | French MRR@10 | French nDCG@10 | English MRR@10 | English nDCG@10 |", "|---|---|---|---|---|"]
+    head = ["step", "French MRR@10", "French nDCG@10", "English MRR@10", "English nDCG@10"]
+    rows = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for point in curve:
         cells = [f"{point[name][m]:.3f}" for name in ("piaf-fr", "epqa-en") for m in ("RR@10", "nDCG@10")]
         rows.append(f"| {point['step']} | {' | '.join(cells)} |")
@@ -151,7 +154,7 @@ def reliability_table(calibration: dict[str, Any]) -> str:
     """What the probability said beside what was found."""
     rows = ["| set | pairs | probability said | share relevant |", "|---|---|---|---|"]
     for name, bins in calibration["reliability"].items():
-        rows += [f"| `{name}` | {each['pairs']} | {each['said']:.2f} | {each['found']:.2f} |" for each in bins]
+        rows += [f"| `{name}` | {b['pairs']} | {b['said']:.2f} | {b['found']:.2f} |" for b in bins]
     return "\n".join(rows)
 
 

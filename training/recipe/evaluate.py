@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 
 from pertinence import Reranker
-
 from recipe.data import Collection, load
 from recipe.metrics import evaluate, first_stage_ranking, per_query, reranked
 
@@ -71,7 +70,8 @@ def _interval(before: Mapping[str, float], after: Mapping[str, float]) -> dict[s
     differences = np.array([after[query] - before[query] for query in before])
     draws = np.random.default_rng(0).integers(0, len(differences), (10_000, len(differences)))
     low, high = np.percentile(differences[draws].mean(axis=1), [2.5, 97.5])
-    return {"mean": round(float(differences.mean()), 4), "low": round(float(low), 4), "high": round(float(high), 4)}
+    values = {"mean": differences.mean(), "low": low, "high": high}
+    return {name: round(float(value), 4) for name, value in values.items()}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""From trained weights to the files of pertinence-mini: int8 weights once, in safetensors, and an ONNX graph that reads them there.
+"""From trained weights to the files of pertinence-mini: int8 weights, once, and an ONNX graph that reads them.
 
 python -m recipe.package --weights runs/first/final --to ../packages/pertinence-mini/src/pertinence_mini/model
 """
