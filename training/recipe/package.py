@@ -1,4 +1,4 @@
-"""From trained weights to the files of pertinence-mini: int8 weights, once, and an ONNX graph that reads them.
+"""From trained weights to the files of pertinence-mini: int8 weights, once, and an ONNX graph over them.
 
 python -m recipe.package --weights runs/first/final --to ../packages/pertinence-mini/src/pertinence_mini/model
 """
