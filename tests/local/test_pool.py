@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pertinence import Reranker
+from pertinence.local.model import RerankerModel
 from pertinence.local.pool import acquire, loaded
 from pertinence.options import Options
 
@@ -25,10 +26,11 @@ def tiny(model_folder: Callable[[str], Path], tmp_path: Path) -> str:
 
 
 def test_two_rerankers_of_one_model_share_it(tiny: str) -> None:
-    first = acquire(Options(model=tiny))
+    first = acquire(Options(model=tiny), RerankerModel)
     # Another spelling of the folder and other options of a single call: the same model.
-    second = acquire(Options(model=f"{tiny}/../own", top_k=3, max_length=64, query_prefix="q: "))
-    other = acquire(Options(model=tiny, backend="onnx"))
+    options = Options(model=f"{tiny}/../own", top_k=3, max_length=64, query_prefix="q: ")
+    second = acquire(options, RerankerModel)
+    other = acquire(Options(model=tiny, backend="onnx"), RerankerModel)
     try:
         assert first.model is second.model
         assert first.model is not other.model

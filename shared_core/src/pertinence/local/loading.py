@@ -5,7 +5,6 @@ Nothing here imports a runtime: it reads JSON, looks at file names, and asks the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -14,33 +13,18 @@ from typing import Any, Literal
 
 from pertinence.errors import MissingExtraError, ModelError, OptionError
 from pertinence.local.locate import DEFAULT_MODEL, locate
+from pertinence.local.settings import read_object, usable_positions, wants_token_types
 from pertinence.options import Options
 
-__all__ = ["DEFAULT_MODEL", "ModelSpec", "resolve", "torch_installed"]
+__all__ = ["DEFAULT_MODEL", "ModelSpec", "RerankerSpec", "resolve", "torch_installed"]
 
 Activation = Literal["sigmoid", "identity"]
 _ONNX_FILES = ("model.onnx", "onnx/model.onnx")
-# What a tokenizer without a limit of its own writes down (transformers' VERY_LARGE_INTEGER).
-_NO_LIMIT = 10**18
-# Families that number positions from the pad id on, and so have that many fewer than they declare.
-_POSITIONS_AFTER_PAD = {"camembert", "roberta", "xlm-roberta", "xlm-roberta-xl", "longformer", "mpnet"}
-# Families whose transformers tokenizer hands token types to the model, unless its config says otherwise.
-_TYPED = {
-    "bert",
-    "electra",
-    "deberta",
-    "debertav2",
-    "deberta-v2",
-    "convbert",
-    "funnel",
-    "mobilebert",
-    "roformer",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
-    """Everything a backend needs to know to run a model.
+    """What any room here needs to know of a model; each kind of model adds what is its own.
 
     Attributes:
         name: the model as its user named it.
@@ -51,11 +35,8 @@ class ModelSpec:
         device: the device that was asked for.
         why: one sentence on the choice of backend and precision.
         onnx: its ONNX file, if it brings one.
-        max_length: tokens of a pair, special tokens included, when the user names no other limit.
-        positions: the most tokens of a pair that the model can read.
-        num_labels: 1, or 2 where the second label is the positive one.
-        activation: what the model's own settings make of a logit.
-        prompt: what the model's own settings put before every query.
+        max_length: tokens of what it reads, special tokens included, when the user names no other limit.
+        positions: the most tokens that the model can read.
         pad_id: token id of padding.
         token_types: the model is told which tokens are the text's (BERT, ELECTRA, DeBERTa).
         cut_left: texts are cut at their beginning.
@@ -73,9 +54,6 @@ class ModelSpec:
     onnx: Path | None
     max_length: int
     positions: int
-    num_labels: int
-    activation: Activation
-    prompt: str
     pad_id: int
     token_types: bool
     cut_left: bool
@@ -88,8 +66,23 @@ class ModelSpec:
         return self.folder / "tokenizer.json"
 
 
-def resolve(options: Options) -> ModelSpec:
-    """Find the model that `options` names and decide how it runs.
+@dataclass(frozen=True, kw_only=True)
+class RerankerSpec(ModelSpec):
+    """A model that reads query and text together.
+
+    Attributes:
+        num_labels: 1, or 2 where the second label is the positive one.
+        activation: what the model's own settings make of a logit.
+        prompt: what the model's own settings put before every query.
+    """
+
+    num_labels: int
+    activation: Activation
+    prompt: str
+
+
+def resolve(options: Options) -> RerankerSpec:
+    """Find the reranker that `options` names and decide how it runs.
 
     Raises:
         ModelNotFoundError: it is nowhere; the message lists the places.
@@ -98,7 +91,7 @@ def resolve(options: Options) -> ModelSpec:
         OptionError: backend, device and dtype contradict each other.
     """
     name, folder = locate(options)
-    config = _read(folder / "config.json")
+    config = read_object(folder / "config.json")
     if config is None:
         raise ModelError(f"{name}: {folder} holds no config.json")
     if not (folder / "tokenizer.json").is_file():
@@ -106,11 +99,11 @@ def resolve(options: Options) -> ModelSpec:
     _check_architecture(name, config)
     onnx = next((folder / file for file in _ONNX_FILES if (folder / file).is_file()), None)
     backend, why = _choose_backend(name, options, onnx)
-    tokenizer = _read(folder / "tokenizer_config.json") or {}
+    tokenizer = read_object(folder / "tokenizer_config.json") or {}
     saved = _saved_settings(folder)
     pad_id = int(config.get("pad_token_id") or 0)
-    positions = _positions(config, pad_id)
-    return ModelSpec(
+    positions = usable_positions(config, pad_id)
+    return RerankerSpec(
         name=name,
         folder=folder,
         config=config,
@@ -125,7 +118,7 @@ def resolve(options: Options) -> ModelSpec:
         activation=_activation(saved, config),
         prompt=_prompt(saved),
         pad_id=pad_id,
-        token_types=_token_types(tokenizer, config),
+        token_types=wants_token_types(tokenizer, config),
         cut_left=tokenizer.get("truncation_side") == "left",
         int8_weights=config.get("pertinence", {}).get("stored_weights") == "int8",
         options=options,
@@ -182,28 +175,15 @@ def _num_labels(name: str, config: Mapping[str, Any]) -> int:
     return int(labels)
 
 
-def _positions(config: Mapping[str, Any], pad_id: int) -> int:
-    declared = int(config.get("max_position_embeddings") or _NO_LIMIT)
-    return declared - pad_id - 1 if config.get("model_type") in _POSITIONS_AFTER_PAD else declared
-
-
-def _token_types(tokenizer: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
-    names = tokenizer.get("model_input_names")
-    if names:
-        return "token_type_ids" in names
-    kind = str(tokenizer.get("tokenizer_class") or "").removesuffix("Fast").removesuffix("Tokenizer").lower()
-    return (kind or config.get("model_type")) in _TYPED
-
-
 def _max_length(folder: Path, tokenizer: Mapping[str, Any], positions: int) -> int:
-    sentence_config = _read(folder / "sentence_bert_config.json") or {}
+    sentence_config = read_object(folder / "sentence_bert_config.json") or {}
     declared = (tokenizer.get("model_max_length"), sentence_config.get("max_seq_length"))
     return min([positions, *(int(limit) for limit in declared if limit)])
 
 
 def _saved_settings(folder: Path) -> Mapping[str, Any]:
     """What sentence-transformers saved beside a cross-encoder, where it would read it itself."""
-    saved = _read(folder / "config_sentence_transformers.json") or {}
+    saved = read_object(folder / "config_sentence_transformers.json") or {}
     whole = (folder / "modules.json").is_file() and saved.get("model_type") == "CrossEncoder"
     return saved if whole else {}
 
@@ -221,15 +201,3 @@ def _activation(saved: Mapping[str, Any], config: Mapping[str, Any]) -> Activati
         or ""
     )
     return "identity" if str(declared).endswith(".Identity") else "sigmoid"
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{path} does not hold a JSON object")
-    return content

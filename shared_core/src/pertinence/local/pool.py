@@ -6,14 +6,20 @@ import atexit
 import json
 import os
 import threading
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
+from pertinence.errors import ClosedError
 from pertinence.local.locate import model_key
-from pertinence.local.model import LocalModel
-from pertinence.local.scheduler import Scheduler
+from pertinence.local.scheduler import Model, Scheduler
 from pertinence.options import Options
 
 __all__ = ["Lease", "acquire", "loaded"]
+
+M = TypeVar("M", bound=Model)
+_Key = tuple[object, str]
 
 # The options that decide what is loaded; all others are matters of a single request.
 _KEY = (
@@ -32,28 +38,37 @@ _KEY = (
 
 @dataclass(eq=False)
 class _Entry:
-    key: str
+    key: _Key
     name: str
-    model: LocalModel
+    model: Any
     scheduler: Scheduler
-    holders: set[Lease] = field(default_factory=set)
+    holders: set[Lease[Any]] = field(default_factory=set)
 
 
-class Lease:
+class Lease(Generic[M]):
     """One holder's right to a model; the model is unloaded when the last lease is released."""
 
-    def __init__(self, options: Options) -> None:
-        self._options = options
+    def __init__(self, options: Options, kind: Callable[[Options], M]) -> None:
+        self.options = options
+        self.kind = kind
+        self.released = False
 
     @property
     def scheduler(self) -> Scheduler:
         """The scheduler of the model in this process."""
-        return _pool.entry(self, self._options).scheduler
+        return _pool.entry(self).scheduler
 
     @property
-    def model(self) -> LocalModel:
+    def model(self) -> M:
         """The model itself, for those who want to know what was loaded."""
-        return _pool.entry(self, self._options).model
+        model: M = _pool.entry(self).model
+        return model
+
+    def end_with(self, holder: object) -> None:
+        """Release when `holder` is dropped."""
+        # From a thread of its own: the collector may run anywhere, in the model's thread too, and a
+        # release waits for that thread to end.
+        weakref.finalize(holder, _release_aside, self).atexit = False
 
     def release(self) -> None:
         """Give the model back; releasing twice does nothing."""
@@ -63,22 +78,26 @@ class Lease:
 class _Pool:
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[_Key, _Entry] = {}
 
-    def entry(self, lease: Lease, options: Options) -> _Entry:
-        key = _key(options)
+    def entry(self, lease: Lease[Any]) -> _Entry:
+        options = lease.options
+        key = (lease.kind, _key(options))
         with self._lock:
+            if lease.released:
+                raise ClosedError(f"the model {model_key(options)} was given back")
             entry = self._entries.get(key)
             if entry is None:
-                model = LocalModel(options.with_(top_k=None, threshold=None))
+                model = lease.kind(options.with_(top_k=None, threshold=None))
                 name = model_key(options)
                 entry = _Entry(key=key, name=name, model=model, scheduler=Scheduler(model, name))
                 self._entries[key] = entry
             entry.holders.add(lease)
             return entry
 
-    def release(self, lease: Lease) -> None:
+    def release(self, lease: Lease[Any]) -> None:
         with self._lock:
+            lease.released = True
             entry = next((e for e in self._entries.values() if lease in e.holders), None)
             if entry is None:
                 return
@@ -118,14 +137,23 @@ def _key(options: Options) -> str:
     return json.dumps([model, values], sort_keys=True, default=repr)
 
 
-def acquire(options: Options) -> Lease:
-    """A lease on the model that `options` name; nothing is loaded before it is used."""
-    return Lease(options)
+def acquire(options: Options, kind: Callable[[Options], M]) -> Lease[M]:
+    """A lease on the model of this kind that `options` name; nothing is loaded before it is used.
+
+    Args:
+        options: which model, and how it is to be run.
+        kind: makes it, still unloaded; models of different kinds are never shared.
+    """
+    return Lease(options, kind)
 
 
 def loaded() -> list[str]:
     """The models that this process holds, by name."""
     return _pool.names()
+
+
+def _release_aside(lease: Lease[Any]) -> None:
+    threading.Thread(target=lease.release, name="pertinence-release", daemon=True).start()
 
 
 _pool = _Pool()

@@ -10,11 +10,11 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 
 from pertinence.local.batching import Pair
-from pertinence.local.tokens import PairLimits, QueryEncoder
+from pertinence.local.tokens import EncodedPair, PairLimits
 from pertinence.scorer import Float32
 from pertinence.texts import repair
 
-__all__ = ["Counts", "QueryEncoders", "Request"]
+__all__ = ["Counts", "QueryEncoders", "Request", "TextEncoder"]
 
 T = TypeVar("T")
 
@@ -28,10 +28,17 @@ class Counts:
     repaired: int
 
 
+class TextEncoder(Protocol):
+    """What makes of texts what the model reads."""
+
+    def pairs(self, texts: Sequence[str]) -> list[EncodedPair]:
+        """One encoded pair per text, in their order."""
+
+
 class QueryEncoders(Protocol):
     """What tokenises queries; the tokenising thread alone calls it."""
 
-    def encode_query(self, query: str, limits: PairLimits) -> QueryEncoder:
+    def encode_query(self, query: str, limits: PairLimits) -> TextEncoder:
         """The query, tokenised, ready to be joined with texts."""
 
 
@@ -64,7 +71,7 @@ class Request(Generic[T]):
         self.future: Future[T] = Future()
         self._texts = texts
         self._convert = convert
-        self._encoder: QueryEncoder | None = None
+        self._encoder: TextEncoder | None = None
         self._distinct: dict[str, int] = {}
         self._waiting_texts: list[str] = []
         self._encoded = 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import weakref
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
@@ -11,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from pertinence.errors import ClosedError, ScoreError
-from pertinence.local.loading import DEFAULT_MODEL, ModelSpec
-from pertinence.local.pool import Lease, acquire
+from pertinence.local.loading import DEFAULT_MODEL, RerankerSpec
+from pertinence.local.model import RerankerModel
+from pertinence.local.pool import acquire
 from pertinence.local.request import Counts, Request
 from pertinence.local.tokens import PairLimits
 from pertinence.options import Options
@@ -27,12 +26,10 @@ class LocalScorer:
     def __init__(self, options: Options) -> None:
         self._kind = options.score_kind
         self._limits = PairLimits(max_length=options.max_length, truncation=options.truncation)
-        self._lease = acquire(options)
+        self._lease = acquire(options, RerankerModel)
+        self._lease.end_with(self)
         self._closed = False
         self.name = options.model or DEFAULT_MODEL
-        # A scorer that is dropped gives its model back. From a thread of its own: the collector may
-        # run anywhere, in the model's thread too, and a release waits for that thread to end.
-        weakref.finalize(self, _release_aside, self._lease).atexit = False
 
     def submit(self, query: str, texts: Sequence[str]) -> Future[Scores]:
         """Queue the request and return at once; cancelling the future withdraws it.
@@ -57,7 +54,7 @@ class LocalScorer:
         return self._lease.scheduler.load()
 
     @property
-    def spec(self) -> ModelSpec:
+    def spec(self) -> RerankerSpec:
         """What was found under the model's name and how it is run."""
         return self._lease.model.spec
 
@@ -99,12 +96,8 @@ class LocalScorer:
         return _as_asked(scores, self._kind, spec)
 
 
-def _as_asked(logits: Scores, kind: ScoreKind, spec: ModelSpec) -> Scores:
+def _as_asked(logits: Scores, kind: ScoreKind, spec: RerankerSpec) -> Scores:
     if kind != "raw":
         return logits.to(kind)
     own = logits if spec.activation == "identity" and spec.num_labels == 1 else logits.to("probability")
     return replace(own, kind="raw")
-
-
-def _release_aside(lease: Lease) -> None:
-    threading.Thread(target=lease.release, name="pertinence-release", daemon=True).start()

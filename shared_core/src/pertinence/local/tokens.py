@@ -13,7 +13,16 @@ from tokenizers import Encoding, Tokenizer
 from pertinence.errors import InputError, ModelError, OptionError
 from pertinence.options import Truncation
 
-__all__ = ["EncodedPair", "PairEncoder", "PairLimits", "QueryEncoder", "cut_lengths"]
+__all__ = [
+    "EncodedPair",
+    "Ids",
+    "PairEncoder",
+    "PairLimits",
+    "QueryEncoder",
+    "cut_lengths",
+    "open_tokenizer",
+    "room_for_texts",
+]
 
 Ids = npt.NDArray[np.int32]
 
@@ -78,6 +87,36 @@ def cut_lengths(query: int, text: int, room: int, truncation: Truncation) -> tup
     return (shorter, longer) if query <= text else (longer, shorter)
 
 
+def open_tokenizer(path: Path) -> Tokenizer:
+    """The tokenizer of this file, set to neither cut nor pad, for good.
+
+    Raises:
+        ModelError: the file is not a tokenizer.
+    """
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:
+        raise ModelError(f"{path} is not a readable tokenizer: {error}") from error
+    # Cutting and padding are done here, on the ids: a tokenizer whose settings change while
+    # another thread encodes raises "Already borrowed" (huggingface/tokenizers#537).
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def room_for_texts(limit: int, *, positions: int, special: int, least: int) -> int:
+    """How many of `limit` tokens are left beside the special ones.
+
+    Raises:
+        OptionError: `limit` is more than the model takes, or leaves less than `least`.
+    """
+    if limit > positions:
+        raise OptionError(f"max_length is {limit}, but the model takes at most {positions}")
+    if limit - special < least:
+        raise OptionError(f"max_length is {limit}, but special tokens alone take {special}")
+    return limit - special
+
+
 class PairEncoder:
     """A model's tokenizer, configured once and never again, so that threads may share it.
 
@@ -94,14 +133,7 @@ class PairEncoder:
     def __init__(
         self, path: Path, *, max_length: int, positions: int | None = None, cut_left: bool = False
     ) -> None:
-        try:
-            self._tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:
-            raise ModelError(f"{path} is not a readable tokenizer: {error}") from error
-        # Cutting and padding are done here, on the ids: a tokenizer whose settings change while
-        # another thread encodes raises "Already borrowed" (huggingface/tokenizers#537).
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
+        self._tokenizer = open_tokenizer(path)
         self._max_length = max_length
         self._positions = max_length if positions is None else positions
         self._cut_left = cut_left
@@ -119,11 +151,7 @@ class PairEncoder:
             OptionError: `max_length` is more than the model takes, or too little for one token each.
         """
         limit = self._max_length if limits.max_length is None else limits.max_length
-        if limit > self._positions:
-            raise OptionError(f"max_length is {limit}, but the model takes at most {self._positions}")
-        room = limit - self._template.size
-        if room < 2:
-            raise OptionError(f"max_length is {limit}, but special tokens alone take {self._template.size}")
+        room = room_for_texts(limit, positions=self._positions, special=self._template.size, least=2)
         return QueryEncoder(self, self.encode([query])[0], room, limits.truncation)
 
     def encode(self, texts: Sequence[str]) -> list[Ids]:
