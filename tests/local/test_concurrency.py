@@ -94,9 +94,9 @@ async def test_the_event_loop_stays_free_while_ten_thousand_passages_are_queued(
     heart.cancel()
     # A blocked loop would not beat at all before the work is done.
     assert beats >= 20
+    # A fast machine may be done by now.
     work.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await work
+    await asyncio.wait([work])
 
 
 async def test_submitting_never_loads_the_model(tiny: Path) -> None:

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pertinence.embedder import Embedder
     from pertinence.errors import (
         ClosedError,
         InputError,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ClosedError",
+    "Embedder",
     "InputError",
     "MissingExtraError",
     "ModelError",
@@ -33,7 +35,12 @@ __all__ = [
     "ScoreError",
 ]
 
-_ROOMS = {"RankedDocument": "ranking", "Ranking": "ranking", "Reranker": "reranker"}
+_ROOMS = {
+    "Embedder": "embedder",
+    "RankedDocument": "ranking",
+    "Ranking": "ranking",
+    "Reranker": "reranker",
+}
 
 
 def __getattr__(name: str) -> Any:

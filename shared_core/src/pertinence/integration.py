@@ -1,4 +1,4 @@
-"""For adapters, ours and anyone's: `Options` as plain data and a `Handle` on the reranker they describe."""
+"""For adapters, ours and anyone's: `Options` as plain data and a `Handle` on what they describe."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self, TypeVar
 
+from pertinence.embedder import Embedder
 from pertinence.errors import OptionError
 from pertinence.options import BackendName, DtypeName, Options, OptionValues, Truncation
 from pertinence.ranking import Ranking, check_threshold, check_top_k
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+P = TypeVar("P", Reranker, Embedder)
 
 
 def options_from(values: Mapping[str, Any], words: Mapping[str, str] | None = None) -> Options:
@@ -67,14 +69,16 @@ def options_of_fields(fields: Mapping[str, Any], words: Mapping[str, str] | None
 class Handle:
     """What a framework's component holds instead of a model.
 
-    It opens a reranker when one is first asked for and gives the same one again for equal options.
+    It opens a reranker or an embedder when one is first asked for and gives the same one again for
+    equal options.
     Copying or pickling it gives an empty handle, so a component that is copied, pickled or
     sent to another process takes its plain options along and never a loaded model.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._open: list[Reranker] = []
+        self._rerankers: list[Reranker] = []
+        self._embedders: list[Embedder] = []
 
     def reranker(self, options: Options) -> Reranker:
         """The reranker for these options; nothing is loaded before it is used.
@@ -84,11 +88,16 @@ class Handle:
         """
         options = replace(options, top_k=None, threshold=None)
         with self._lock:
-            for reranker in self._open:
-                if reranker.options == options:
-                    return reranker
-            self._open.append(Reranker.from_options(options))
-            return self._open[-1]
+            return _one(self._rerankers, options, Reranker.from_options)
+
+    def embedder(self, options: Options) -> Embedder:
+        """The embedder for these options; nothing is loaded before it is used.
+
+        Raises:
+            OptionError: the options name no model, or a backend that does not run embedding models.
+        """
+        with self._lock:
+            return _one(self._embedders, options, Embedder.from_options)
 
     def rank(
         self,
@@ -117,9 +126,10 @@ class Handle:
     def close(self) -> None:
         """Give back every model; the handle opens them anew if it is used again."""
         with self._lock:
-            rerankers, self._open = self._open, []
-        for reranker in rerankers:
-            reranker.close()
+            opened: list[Reranker | Embedder] = [*self._rerankers, *self._embedders]
+            self._rerankers, self._embedders = [], []
+        for each in opened:
+            each.close()
 
     def __copy__(self) -> Self:
         return type(self)()
@@ -131,4 +141,13 @@ class Handle:
         return type(self), ()
 
     def __repr__(self) -> str:
-        return f"Handle({len(self._open)} open)"
+        return f"Handle({len(self._rerankers) + len(self._embedders)} open)"
+
+
+def _one(opened: list[P], options: Options, make: Callable[[Options], P]) -> P:
+    """The one of `opened` with these options, made now if there is none."""
+    for each in opened:
+        if each.options == options:
+            return each
+    opened.append(make(options))
+    return opened[-1]

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
-from types import TracebackType
-from typing import Generic, Self, TypeVar, Unpack
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Self, TypeVar, Unpack
 
 import numpy as np
 
-from pertinence.errors import ClosedError, InputError
+from pertinence.errors import InputError
+from pertinence.lifecycle import Opened, wait
 from pertinence.options import Options, OptionValues
-from pertinence.ranking import Ranking, check_threshold, check_top_k, rank_scores
+from pertinence.ranking import Ranking, check_scores, check_threshold, check_top_k, rank_scores
 from pertinence.scorer import Float32, ScoreKind, Scorer, Scores
-from pertinence.texts import check_query, extract_texts
+from pertinence.texts import Affixed, check_documents, check_query, extract_texts, is_empty
 
 __all__ = ["Reranker"]
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +28,8 @@ class _Job(Generic[T]):
     """One query on its way: what to make of the scores when they come."""
 
     query: str
-    documents: Sequence[T]
+    documents: tuple[T, ...]
+    empty: int
     future: Future[Scores]
     model: str
     kind: ScoreKind
@@ -41,14 +40,19 @@ class _Job(Generic[T]):
         return rank_scores(
             self.query,
             self.documents,
-            scores.to(self.kind),
+            replace(scores, empty=self.empty),
             model=self.model,
+            kind=self.kind,
             top_k=self.top_k,
             threshold=self.threshold,
         )
 
+    def values(self, scores: Scores) -> Float32:
+        check_scores(scores, len(self.documents), self.model)
+        return scores.to(self.kind).values
 
-class Reranker:
+
+class Reranker(Opened[Scorer]):
     """Puts documents in order of relevance to a query.
 
     The model is loaded on first use (or by `warm_up`) and shared with every other reranker of this
@@ -66,13 +70,6 @@ class Reranker:
         self._setup(Options.of({"model": model, **options}), None)
 
     @classmethod
-    def from_options(cls, options: Options) -> Self:
-        """A reranker with these options."""
-        reranker = cls.__new__(cls)
-        reranker._setup(options, None)
-        return reranker
-
-    @classmethod
     def from_scorer(cls, scorer: Scorer, options: Options | None = None) -> Self:
         """A reranker over a scorer of your own, which it closes when it is closed.
 
@@ -82,22 +79,9 @@ class Reranker:
         reranker._setup(options or Options(), scorer)
         return reranker
 
-    def _setup(self, options: Options, scorer: Scorer | None) -> None:
-        self._options = options
-        self._scorer = scorer
-        self._owns_scorer = scorer is not None
-        self._closed = False
-        self._lock = threading.Lock()
-
-    @property
-    def options(self) -> Options:
-        """What this reranker was asked to be."""
-        return self._options
-
-    @property
-    def model(self) -> str:
-        """The model, as its user would name it."""
-        return self._open().name
+    def _setup(self, options: Options, wing: Scorer | None) -> None:
+        super()._setup(options, wing)
+        self._owns_scorer = wing is not None
 
     def rank(
         self,
@@ -123,7 +107,7 @@ class Reranker:
             ClosedError: the reranker was closed.
         """
         job = self._job(query, documents, top_k, threshold, text)
-        return job.finish(_wait(job.future))
+        return job.finish(wait(job.future))
 
     async def arank(
         self,
@@ -151,8 +135,9 @@ class Reranker:
 
         All queries are handed to the model at once, so that short lists share its batches.
         """
-        jobs = self._jobs(queries, documents, top_k, threshold, text)
+        jobs: list[_Job[T]] = []
         try:
+            jobs.extend(self._jobs(queries, documents, top_k, threshold, text))
             return [job.finish(job.future.result()) for job in jobs]
         except BaseException:
             for job in jobs:
@@ -169,8 +154,9 @@ class Reranker:
         text: Callable[[T], str] | None = None,
     ) -> list[Ranking[T]]:
         """`rank_many` for an event loop."""
-        jobs = self._jobs(queries, documents, top_k, threshold, text)
+        jobs: list[_Job[T]] = []
         try:
+            jobs.extend(self._jobs(queries, documents, top_k, threshold, text))
             scores = await asyncio.gather(*(asyncio.wrap_future(job.future) for job in jobs))
         except BaseException:
             for job in jobs:
@@ -180,75 +166,25 @@ class Reranker:
 
     def score(self, query: str, documents: Sequence[T], *, text: Callable[[T], str] | None = None) -> Float32:
         """Float32 scores of shape (documents,), in input order."""
-        future = self._submit(check_query(query), extract_texts(documents, text))
-        return _wait(future).to(self._options.score_kind).values
+        job = self._job(query, documents, None, None, text)
+        return job.values(wait(job.future))
 
     async def ascore(
         self, query: str, documents: Sequence[T], *, text: Callable[[T], str] | None = None
     ) -> Float32:
         """`score` for an event loop."""
-        future = self._submit(check_query(query), extract_texts(documents, text))
-        return (await asyncio.wrap_future(future)).to(self._options.score_kind).values
+        job = self._job(query, documents, None, None, text)
+        return job.values(await asyncio.wrap_future(job.future))
 
-    def warm_up(self) -> None:
-        """Load the model now rather than on first use."""
-        _wait(self._open().warm_up())
-
-    async def awarm_up(self) -> None:
-        """`warm_up` for an event loop."""
-        await asyncio.wrap_future(self._open().warm_up())
-
-    def close(self) -> None:
-        """Give the model back; it is unloaded when no other reranker holds it. Closing twice is fine."""
-        with self._lock:
-            self._closed = True
-            scorer, self._scorer = self._scorer, None
-        if scorer is not None:
-            scorer.close()
-
-    async def aclose(self) -> None:
-        """`close` for an event loop."""
-        await asyncio.to_thread(self.close)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    def __reduce__(self) -> tuple[Callable[[Options], Self], tuple[Options]]:
+    def __reduce__(self) -> tuple[Callable[[Options], Any], tuple[Options]]:
         if self._owns_scorer:
             raise TypeError("a reranker made from a scorer cannot be copied or pickled: make it from options")
-        # The model stays behind: the copy shares it through the pool, or loads it where it arrives.
-        return type(self).from_options, (self._options,)
+        return super().__reduce__()
 
-    def __repr__(self) -> str:
-        changed = [
-            f"{name}={value!r}"
-            for name, value in self._options.to_dict().items()
-            if value != getattr(Options(), name)
-        ]
-        return f"Reranker({', '.join(changed)})"
+    def _make_wing(self, options: Options) -> Scorer:
+        from pertinence.local.scorer import LocalScorer
 
-    def _open(self) -> Scorer:
-        with self._lock:
-            if self._closed:
-                raise ClosedError("this reranker is closed")
-            if self._scorer is None:
-                from pertinence.local.scorer import LocalScorer
-
-                self._scorer = LocalScorer(self._options)
-            return self._scorer
+        return LocalScorer(options)
 
     def _submit(self, query: str, texts: Sequence[str]) -> Future[Scores]:
         options = self._options
@@ -258,7 +194,7 @@ class Reranker:
         if options.query_prefix or options.query_suffix:
             query = f"{options.query_prefix}{query}{options.query_suffix}"
         if options.document_prefix or options.document_suffix:
-            texts = [f"{options.document_prefix}{text}{options.document_suffix}" for text in texts]
+            texts = Affixed(options.document_prefix, texts, options.document_suffix)
         return scorer.submit(query, texts)
 
     def _job(
@@ -271,15 +207,10 @@ class Reranker:
     ) -> _Job[T]:
         kept = check_top_k(top_k)
         least = check_threshold(threshold)
-        return _Job(
-            query=check_query(query),
-            documents=documents,
-            future=self._submit(query, extract_texts(documents, text)),
-            model=self._open().name,
-            kind=self._options.score_kind,
-            top_k=self._options.top_k if kept is None else kept,
-            threshold=self._options.threshold if least is None else least,
-        )
+        checked = check_query(query)
+        own = check_documents(documents)
+        texts = extract_texts(own, text)
+        return self._queued(checked, own, texts, kept, least)
 
     def _jobs(
         self,
@@ -288,21 +219,41 @@ class Reranker:
         top_k: int | None,
         threshold: float | None,
         text: Callable[[T], str] | None,
-    ) -> list[_Job[T]]:
-        if isinstance(queries, str):
-            raise InputError("queries must be a sequence of queries, not one query")
-        if len(queries) != len(documents):
-            raise InputError(f"{len(queries)} queries but {len(documents)} lists of documents")
-        for index, (query, each) in enumerate(zip(queries, documents, strict=True)):
+    ) -> Iterator[_Job[T]]:
+        """One job per query, queued one by one, once all of them are known to be good."""
+        kept, least = check_top_k(top_k), check_threshold(threshold)
+        lists = check_documents(documents)
+        asked = check_documents(queries)
+        if len(asked) != len(lists):
+            raise InputError(f"{len(asked)} queries but {len(lists)} lists of documents")
+        checked: list[tuple[str, tuple[T, ...], list[str]]] = []
+        for place, (query, each) in enumerate(zip(asked, lists, strict=True)):
             try:
-                check_query(query)
-                extract_texts(each, text)
+                own = check_documents(each)
+                checked.append((check_query(query), own, extract_texts(own, text)))
             except InputError as error:
-                raise InputError(f"query {index}: {error}") from error
-        return [
-            self._job(query, each, top_k, threshold, text)
-            for query, each in zip(queries, documents, strict=True)
-        ]
+                raise InputError(f"query {place}: {error}") from error
+        for query, own, texts in checked:
+            yield self._queued(query, own, texts, kept, least)
+
+    def _queued(
+        self,
+        query: str,
+        documents: tuple[T, ...],
+        texts: list[str],
+        top_k: int | None,
+        threshold: float | None,
+    ) -> _Job[T]:
+        return _Job(
+            query=query,
+            documents=documents,
+            empty=sum(map(is_empty, texts)),
+            future=self._submit(query, texts),
+            model=self._open().name,
+            kind=self._options.score_kind,
+            top_k=self._options.top_k if top_k is None else top_k,
+            threshold=self._options.threshold if threshold is None else threshold,
+        )
 
 
 def _nothing(options: Options) -> Future[Scores]:
@@ -310,12 +261,3 @@ def _nothing(options: Options) -> Future[Scores]:
     future: Future[Scores] = Future()
     future.set_result(Scores(values=np.empty(0, dtype=np.float32), kind=options.score_kind))
     return future
-
-
-def _wait(future: Future[R]) -> R:
-    """The result; a caller that is interrupted while waiting withdraws its request."""
-    try:
-        return future.result()
-    except BaseException:
-        future.cancel()
-        raise

@@ -9,7 +9,7 @@ from pertinence.local.batching import Batch
 from pertinence.local.loading import ModelSpec
 from pertinence.scorer import Float32
 
-__all__ = ["Backend", "open_backend"]
+__all__ = ["Backend", "open_backend", "open_embedding_backend"]
 
 
 class Backend(Protocol):
@@ -19,7 +19,7 @@ class Backend(Protocol):
     """Tokens, padding included, that one batch should hold on this device."""
 
     def run(self, batch: Batch) -> Float32:
-        """Raw outputs, float32 of shape (rows, labels)."""
+        """Raw outputs, float32 of shape (rows, labels), or vectors of shape (rows, dims)."""
 
     def close(self) -> None:
         """Give the model's memory back."""
@@ -42,3 +42,17 @@ def open_backend(spec: ModelSpec) -> Backend:
 
         return TorchBackend(spec)
     raise ModelError(f"no backend is called {spec.backend!r}")
+
+
+def open_embedding_backend(spec: ModelSpec) -> Backend:
+    """Load the embedding model that `spec` describes; `run` gives its pooled vectors.
+
+    Raises:
+        MissingExtraError: the backend is not installed.
+        ModelError: the files cannot be loaded, or the backend does not run embedding models.
+    """
+    if spec.backend == "torch":
+        from pertinence.local.backends.torch import TorchEmbeddingBackend
+
+        return TorchEmbeddingBackend(spec)
+    raise ModelError(f"{spec.name}: the {spec.backend} backend does not run embedding models")

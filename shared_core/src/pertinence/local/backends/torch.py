@@ -1,10 +1,10 @@
-"""torch: any model that sentence-transformers loads as a cross-encoder, on the CPU or a GPU."""
+"""torch: cross-encoders and embedding models as sentence-transformers loads them, on the CPU or a GPU."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,11 +15,13 @@ from pertinence.scorer import Float32
 
 try:
     import torch
-    from sentence_transformers import CrossEncoder
+    from sentence_transformers import CrossEncoder, SentenceTransformer
 except ImportError as error:
     raise MissingExtraError.of("the torch backend", "torch") from error
 
-__all__ = ["TorchBackend", "load_cross_encoder", "network_of"]
+__all__ = ["TorchBackend", "TorchEmbeddingBackend", "load_cross_encoder", "network_of"]
+
+M = TypeVar("M", bound=torch.nn.Module)
 
 _CPU_BATCH_TOKENS = 1024
 _GPU_BATCH_TOKENS = 16_384
@@ -37,14 +39,29 @@ class TorchBackend:
 
     def run(self, batch: Batch) -> Float32:
         """Raw outputs, float32 of shape (rows, labels)."""
-        arrays = {"input_ids": batch.ids, "attention_mask": batch.mask}
-        if self._token_types:
-            arrays["token_type_ids"] = batch.types
-        inputs = {name: torch.from_numpy(array).to(self._device) for name, array in arrays.items()}
         with torch.inference_mode():
-            logits = self._model(**inputs).logits
-        rows: Float32 = logits.float().cpu().numpy().astype(np.float32, copy=False)
-        return rows
+            return _rows(self._model(**_inputs(batch, self._device, self._token_types)).logits)
+
+    def close(self) -> None:
+        """Give the model's memory back."""
+        del self._model
+
+
+class TorchEmbeddingBackend:
+    """The modules of a `sentence_transformers.SentenceTransformer`, fed with exact-length batches."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self._model = _load(SentenceTransformer, spec, spec.folder).train(False)
+        self._device = self._model.device
+        self._token_types = spec.token_types
+        self.batch_tokens = _CPU_BATCH_TOKENS if self._device.type == "cpu" else _GPU_BATCH_TOKENS
+
+    def run(self, batch: Batch) -> Float32:
+        """Vectors, float32 of shape (rows, dims)."""
+        with torch.inference_mode():
+            features = self._model(_inputs(batch, self._device, self._token_types))
+            # A model may keep the first dimensions only; sentence-transformers cuts after all modules.
+            return _rows(features["sentence_embedding"][:, : self._model.truncate_dim])
 
     def close(self) -> None:
         """Give the model's memory back."""
@@ -65,21 +82,24 @@ def load_cross_encoder(spec: ModelSpec) -> CrossEncoder:
     Raises:
         ModelError: its files cannot be loaded.
     """
+    encoder: CrossEncoder
     if spec.int8_weights:
         from pertinence.local.weights import write_float32
 
         with tempfile.TemporaryDirectory(prefix="pertinence-") as folder:
-            return _load(spec, write_float32(spec.folder, Path(folder)))
-    return _load(spec, spec.folder)
+            encoder = _load(CrossEncoder, spec, write_float32(spec.folder, Path(folder)))
+    else:
+        encoder = _load(CrossEncoder, spec, spec.folder)
+    return encoder
 
 
-def _load(spec: ModelSpec, folder: Path) -> CrossEncoder:
+def _load(kind: type[M], spec: ModelSpec, folder: Path) -> M:
     options = spec.options
     model_kwargs: dict[str, Any] = dict(options.model_kwargs or {})
     # transformers would otherwise take the checkpoint's precision: float16 on a CPU by accident.
     model_kwargs["dtype"] = getattr(torch, spec.dtype)
     try:
-        encoder: CrossEncoder = CrossEncoder(
+        model: M = kind(
             str(folder),
             device=None if spec.device == "auto" else spec.device,
             trust_remote_code=options.trust_remote_code,
@@ -91,4 +111,16 @@ def _load(spec: ModelSpec, folder: Path) -> CrossEncoder:
         )
     except Exception as error:
         raise ModelError(f"{spec.name} cannot be loaded by sentence-transformers: {error}") from error
-    return encoder
+    return model
+
+
+def _inputs(batch: Batch, device: torch.device, token_types: bool) -> dict[str, torch.Tensor]:
+    arrays = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    if token_types:
+        arrays["token_type_ids"] = batch.types
+    return {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+
+
+def _rows(outputs: torch.Tensor) -> Float32:
+    rows: Float32 = outputs.float().cpu().numpy().astype(np.float32, copy=False)
+    return rows

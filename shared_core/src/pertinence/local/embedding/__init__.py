@@ -1,0 +1,1 @@
+"""Embed on this machine: the rooms of the local wing that only models of vectors need."""

@@ -1,0 +1,38 @@
+"""An embedding model as the scheduler wants it."""
+
+from __future__ import annotations
+
+from pertinence.local.backends import Backend, open_embedding_backend
+from pertinence.local.embedding.loading import EmbedderSpec, resolve
+from pertinence.local.embedding.tokens import PromptedTexts, SequenceEncoder
+from pertinence.local.model import LocalModel
+from pertinence.local.tokens import PairLimits
+from pertinence.options import Options
+
+__all__ = ["EmbeddingModel"]
+
+
+class EmbeddingModel(LocalModel[EmbedderSpec, SequenceEncoder]):
+    """A model of vectors: single texts in, one pooled row each out.
+
+    A request's texts share a role as a reranker's share a query: it stands in the query's place.
+    """
+
+    def encode_query(self, query: str, limits: PairLimits) -> PromptedTexts:
+        """What makes sequences of texts that all have the role `query`, behind the prompt for it."""
+        return self._encoder().prompted(self.spec.prompts[query], limits)
+
+    def _find(self, options: Options) -> EmbedderSpec:
+        return resolve(options)
+
+    def _read_tokenizer(self, spec: EmbedderSpec) -> SequenceEncoder:
+        return SequenceEncoder(
+            spec.tokenizer,
+            max_length=spec.max_length,
+            positions=spec.positions,
+            cut_left=spec.cut_left,
+            lowercase=spec.lowercase,
+        )
+
+    def _open_backend(self, spec: EmbedderSpec) -> Backend:
+        return open_embedding_backend(spec)
