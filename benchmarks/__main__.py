@@ -13,7 +13,7 @@ from pathlib import Path
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HAYSTACK_TELEMETRY_ENABLED", "False")
 
-from benchmarks.machine import BusyError, refuse_if_busy
+from benchmarks.machine import BusyError, wait_until_quiet
 from benchmarks.report import Report
 
 # `speed` comes last, because it leaves the threads of two runtimes in this process.
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in asked.tables or TABLES:
         try:
             if name not in UNTIMED and not asked.anyway:
-                refuse_if_busy()
+                wait_until_quiet(asked.patience * 60)
             report: Report = import_module(f"benchmarks.{name}").measure(asked)
         except BusyError as busy:
             print(f"{name}: not measured: {busy}", file=sys.stderr)
@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("tables", nargs="*", metavar="TABLE", choices=TABLES, help="default: all of these")
     parser.add_argument("--anyway", action="store_true", help="measure though the machine is busy")
+    parser.add_argument("--patience", type=float, default=0, metavar="MINUTES", help="wait so long for quiet")
     parser.add_argument("--save", type=Path, default=RESULTS, help="folder for the figures as JSON")
     parser.add_argument("--rounds", type=int, help="rounds of a timing, where the default is not wanted")
     parser.add_argument("--models", nargs="+", help="speed: shapes of tests/support/models.py, or `default`")

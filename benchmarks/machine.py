@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["BusyError", "Use", "cores", "facts", "refuse_if_busy", "watched"]
+__all__ = ["BusyError", "Use", "cores", "facts", "wait_until_quiet", "watched"]
 
 _STAT = Path("/proc/stat")
 _LIBRARIES = ("numpy", "onnxruntime", "sentence-transformers", "tokenizers", "torch", "transformers")
@@ -27,20 +27,59 @@ class BusyError(Exception):
 
 @dataclass
 class Use:
-    """What others took of the processors while something was measured, from 0 to 1; None if unknown."""
+    """What was used of the processors while something was measured, in seconds of one processor.
 
-    by_others: float | None = None
+    Attributes:
+        total: what there was; 0 where the system does not tell.
+        others: what was used by others than this process and its ended children.
+    """
+
+    total: float = 0.0
+    others: float = 0.0
+
+    def add(self, later: Use) -> None:
+        """Take another stretch of time into account."""
+        self.total += later.total
+        self.others += later.others
+
+    @property
+    def by_others(self) -> float | None:
+        """The share of the processors that others took, from 0 to 1; None if unknown."""
+        return max(0.0, self.others / self.total) if self.total else None
+
+    @property
+    def quiet(self) -> bool:
+        """Whether this was no more than an idle system takes."""
+        return self.by_others is None or self.by_others <= _MOST
 
     @property
     def told(self) -> str:
         """One sentence for a report."""
         if self.by_others is None:
             return "Processor time taken by others meanwhile: unknown on this system."
-        warning = " MEASURE AGAIN: the machine was not quiet." if self.by_others > _MOST else ""
+        warning = "" if self.quiet else " MEASURE AGAIN: the machine was not quiet."
         return f"Processor time taken by others meanwhile: {self.by_others:.1%}.{warning}"
 
 
-def refuse_if_busy(seconds: float = 1.0) -> None:
+def wait_until_quiet(patience: float = 0.0) -> None:
+    """Return when nobody else uses the processors.
+
+    Args:
+        patience: how many seconds to wait for that; 0 looks once.
+
+    Raises:
+        BusyError: it has not come to that.
+    """
+    end = time.monotonic() + patience
+    while True:
+        try:
+            return _refuse_if_busy()
+        except BusyError:
+            if time.monotonic() >= end:
+                raise
+
+
+def _refuse_if_busy(seconds: float = 1.0) -> None:
     """Watch the processors while this process sleeps.
 
     Raises:
@@ -53,7 +92,7 @@ def refuse_if_busy(seconds: float = 1.0) -> None:
         load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
         if load > 0.5 * cores():
             raise BusyError(f"the load average is {load:.1f} on {cores()} processors ({_ANYWAY})")
-    elif use.by_others > _MOST:
+    elif not use.quiet:
         raise BusyError(
             f"others took {use.by_others:.0%} of {cores()} processors over the last {seconds:g} s ({_ANYWAY})"
         )
@@ -61,14 +100,14 @@ def refuse_if_busy(seconds: float = 1.0) -> None:
 
 @contextmanager
 def watched() -> Iterator[Use]:
-    """What is done inside, less what this process and its ended children did, is what others took."""
+    """What the processors do while this is entered, known when it is left."""
     use = Use()
     before = _times()
     yield use
     after = _times()
     if before is not None and after is not None:
         total, busy, own = (late - early for early, late in zip(before, after, strict=True))
-        use.by_others = max(0.0, busy - own) / total if total else 0.0
+        use.add(Use(total=total, others=busy - own))
 
 
 def _times() -> tuple[float, float, float] | None:

@@ -10,7 +10,7 @@ from langchain_core.documents import Document
 from llama_index.core.schema import NodeWithScore, TextNode
 
 from benchmarks.clock import Times, interleaved
-from benchmarks.machine import facts, watched
+from benchmarks.machine import facts
 from benchmarks.report import Report, Table, Target
 from benchmarks.texts import plain_passages
 from haystack_integrations.components.rankers.pertinence import PertinenceRanker
@@ -32,8 +32,9 @@ CORE = "`Reranker.rank`"
 def measure(asked: argparse.Namespace) -> Report:
     """The synchronous door of each adapter, and the core alone, in turns."""
     rounds = asked.rounds or ROUNDS
-    with scoring_with(FakeScorer(score=lambda query, text: float(len(text)))), watched() as use:
-        times = interleaved(_doors(), rounds, warm_up=20)
+    with scoring_with(FakeScorer(score=lambda query, text: float(len(text)))):
+        race = interleaved(_doors(), rounds, warm_up=20)
+    times = race.times
     added = {name: (each.median - times[CORE].median) * 1000 for name, each in times.items()}
     return Report(
         name="overhead",
@@ -57,13 +58,13 @@ def measure(asked: argparse.Namespace) -> Report:
         notes=[
             f"{rounds} rounds after 20 that are not counted, the four taking turns; the scorer is "
             "`pertinence.testing.FakeScorer`, whose time is in every line and in no difference.",
-            use.told,
+            race.use.told,
         ],
         figures={
             "machine": facts(),
             "seconds": {name: each.seconds for name, each in times.items()},
             "added_ms": added,
-            "taken_by_others": use.by_others,
+            "taken_by_others": race.use.by_others,
         },
     )
 

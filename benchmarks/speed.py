@@ -18,7 +18,7 @@ import torch
 
 from benchmarks.clock import Times, interleaved
 from benchmarks.engines import OURS, PEER, Score, engines
-from benchmarks.machine import Use, cores, facts, watched
+from benchmarks.machine import Use, cores, facts, wait_until_quiet
 from benchmarks.models import DEFAULT, Model, prepared
 from benchmarks.report import Report, Table, Target
 from benchmarks.texts import Work, folder_of_data, length_mix, piaf
@@ -127,6 +127,7 @@ class Measured:
 def measure(asked: argparse.Namespace) -> Report:
     """Every model on the length mix, and on PIAF's own passages where they are at hand."""
     rounds = asked.rounds or ROUNDS
+    wait = None if asked.anyway else partial(wait_until_quiet, asked.patience * 60)
     candidates = piaf(PIAF_QUESTIONS, PIAF_CANDIDATES)
     mixed: list[Measured] = []
     real: list[Measured] = []
@@ -136,9 +137,9 @@ def measure(asked: argparse.Namespace) -> Report:
     ):
         for name in asked.models or MODELS:
             with prepared(name) as model, engines(model) as contenders:
-                mixed.append(side_by_side(model, length_mix(model.tokenizer), contenders, rounds))
+                mixed.append(side_by_side(model, length_mix(model.tokenizer), contenders, rounds, wait))
                 if candidates is not None:
-                    real.append(side_by_side(model, candidates, contenders, rounds))
+                    real.append(side_by_side(model, candidates, contenders, rounds, wait))
     return Report(
         name="speed",
         tables=[_table(each) for each in (mixed, real) if each],
@@ -152,8 +153,10 @@ def measure(asked: argparse.Namespace) -> Report:
     )
 
 
-def side_by_side(model: Model, work: Work, contenders: dict[str, Score], rounds: int) -> Measured:
-    """All contenders on the same work, round by round."""
+def side_by_side(
+    model: Model, work: Work, contenders: dict[str, Score], rounds: int, wait: Callable[[], None] | None
+) -> Measured:
+    """All contenders on the same work, round by round; `wait` as in `interleaved`."""
 
     def run(score: Score, kind: ScoreKind) -> Float32:
         return np.concatenate([score(query, texts, kind) for query, texts in work.queries])
@@ -161,18 +164,17 @@ def side_by_side(model: Model, work: Work, contenders: dict[str, Score], rounds:
     timed: dict[str, Callable[[], Float32]] = {
         name: partial(run, score, "probability") for name, score in contenders.items()
     }
-    with watched() as use:
-        times = interleaved(timed, rounds)
+    race = interleaved(timed, rounds, wait=wait)
     return Measured(
         model=model,
         work=work,
         tokens=work.tokens(model.tokenizer, most=512),
-        times=times,
+        times=race.times,
         scores={
             name: {"probability": run(score, "probability"), "logit": run(score, "logit")}
             for name, score in contenders.items()
         },
-        use=use,
+        use=race.use,
     )
 
 
@@ -198,6 +200,7 @@ def _notes(measured: list[Measured], rounds: int) -> list[str]:
     return [
         f"{rounds} rounds after one that is not counted, engines taking turns. `predict` is "
         "`sentence_transformers.CrossEncoder.predict`, float32, batches of 32; ours is `Reranker.score`.",
+        "x predict: the median of the rounds' own ratios. Rounds in which others used it are run again.",
         "Drift: the largest difference to a score (a probability) of `predict`; the same of logits; and that "
         "in standard deviations of the logits of `predict`.",
         f"Threads: torch {torch.get_num_threads()}, onnxruntime {cores()}, tokenizers up to {cores()}.",
