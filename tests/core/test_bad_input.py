@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import math
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pertinence import InputError, OptionError, PertinenceError, Reranker
@@ -123,3 +125,40 @@ def test_a_copy_shares_the_model_and_ranks_alike(reranker: Reranker) -> None:
     with copy.deepcopy(reranker) as twin:
         assert twin.score(QUERY, [ANSWER])[0] == reranker.score(QUERY, [ANSWER])[0]
     assert len(reranker.rank(QUERY, [ANSWER])) == 1
+
+
+@pytest.mark.parametrize("documents", [None, 3, {"a text"}, {"text": 1}, np.array("a text")])
+def test_what_has_no_order_or_no_items_is_no_list_of_documents(reranker: Reranker, documents: Any) -> None:
+    with pytest.raises(InputError, match="documents must be a sequence"):
+        reranker.rank(QUERY, documents)
+
+
+@pytest.mark.parametrize("kind", [tuple, iter, np.array])
+def test_any_ordered_iterable_of_texts_is_one(reranker: Reranker, kind: Any) -> None:
+    ranking = reranker.rank(QUERY, kind(["rien", ANSWER]))
+    assert [item.index for item in ranking] == [1, 0]
+    assert reranker.rank_many(kind([QUERY]), [kind(["rien", ANSWER])])[0].scores == ranking.scores
+
+
+async def test_what_the_caller_does_to_the_list_meanwhile_changes_nothing(reranker: Reranker) -> None:
+    documents = ["rien", ANSWER, "peu"]
+    expected = reranker.rank(QUERY, documents)
+    task = asyncio.create_task(reranker.arank(QUERY, documents))
+    await asyncio.sleep(0)
+    documents.clear()
+    assert (await task).documents == expected.documents
+
+
+def test_empty_documents_are_counted_whatever_is_put_around_them() -> None:
+    with Reranker(document_prefix="passage : ") as affixed:
+        assert affixed.rank(QUERY, ["", "  ", ANSWER]).empty == 2
+
+
+def test_a_query_that_was_cut_is_told_apart_from_a_document_that_was(reranker: Reranker) -> None:
+    ranking = reranker.rank("mot " * 2_000, ["a", "b"])
+    assert (ranking.query_truncated, ranking.truncated) == (True, 0)
+
+
+def test_numbers_of_numpy_are_numbers(reranker: Reranker) -> None:
+    ranking = reranker.rank(QUERY, ["rien", ANSWER], top_k=np.int64(1), threshold=np.float32(0.2))  # type: ignore[arg-type]
+    assert ranking.documents == [ANSWER]

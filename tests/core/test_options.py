@@ -63,6 +63,8 @@ def test_an_unknown_option_is_named_with_its_nearest_neighbour() -> None:
         ("model", 3),
         ("trust_remote_code", "yes"),
         ("model_kwargs", "fast"),
+        ("model_kwargs", {"token": "hf_secret"}),
+        ("model_kwargs", {"dtype": "bfloat16"}),
         ("token", 42),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pertinence.errors import InputError, OptionError
+from pertinence.errors import InputError, OptionError, ScoreError
 from pertinence.ranking import check_threshold, check_top_k, order, rank_scores
 from pertinence.scorer import Scores, sigmoid
 
@@ -77,3 +77,18 @@ def test_scores_are_converted_only_when_their_scale_is_known() -> None:
     assert raw.to("raw") is raw
     with pytest.raises(InputError, match="'raw' cannot be turned into 'probability'"):
         raw.to("probability")
+
+
+def test_logits_that_round_to_the_same_probability_are_still_told_apart() -> None:
+    ranking = rank_scores("q", ["a", "b", "c"], scores([18.0, 30.0, 20.0]), model="m", kind="probability")
+    assert ranking.documents == ["b", "c", "a"]
+    assert set(ranking.scores) == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [([0.1], r"shape \(1,\) for 2"), ([0.1, 0.2, 0.3], "for 2"), ([0.1, math.nan], "nan for document 1")],
+)
+def test_what_is_not_one_finite_score_per_document_is_refused(values: list[float], said: str) -> None:
+    with pytest.raises(ScoreError, match=said):
+        rank_scores("q", ["a", "b"], scores(values), model="m")

@@ -15,7 +15,7 @@ from pertinence.errors import OptionError
 from pertinence.lifecycle import Opened, wait
 from pertinence.options import BackendName, DtypeName, Options
 from pertinence.scorer import Float32
-from pertinence.texts import check_query, check_texts
+from pertinence.texts import Affixed, check_documents, check_query, check_texts
 from pertinence.vectors import Embeddings, Role, Vectoriser
 
 __all__ = ["Embedder", "EmbedderValues"]
@@ -89,6 +89,14 @@ class Embedder(Opened[Vectoriser]):
         vectoriser = self._open()
         return vectoriser.prompt("query"), vectoriser.prompt("document")
 
+    @property
+    def symmetric(self) -> bool:
+        """Whether a text has the same vector as a query and as a document; the files are looked for."""
+        options = self._options
+        before = options.query_prefix == options.document_prefix
+        after = options.query_suffix == options.document_suffix
+        return before and after and len(set(self.prompts)) == 1
+
     def embed_query(self, query: str) -> Float32:
         """The float32 vector of a query, of shape (dims,).
 
@@ -116,12 +124,12 @@ class Embedder(Opened[Vectoriser]):
             ScoreError: the model gave something that is not finite.
             ClosedError: the embedder was closed.
         """
-        texts = check_texts(documents)
+        texts = check_texts(check_documents(documents))
         return self._told(wait(self._submit_documents(texts))).values if texts else self._nothing()
 
     async def aembed_documents(self, documents: Sequence[str]) -> Float32:
         """`embed_documents` for an event loop."""
-        texts = check_texts(documents)
+        texts = check_texts(check_documents(documents))
         if not texts:
             return await asyncio.to_thread(self._nothing)
         return self._told(await asyncio.wrap_future(self._submit_documents(texts))).values
@@ -141,7 +149,7 @@ class Embedder(Opened[Vectoriser]):
 
     def _submit(self, role: Role, texts: Sequence[str], prefix: str, suffix: str) -> Future[Embeddings]:
         if prefix or suffix:
-            texts = [f"{prefix}{text}{suffix}" for text in texts]
+            texts = Affixed(prefix, texts, suffix)
         return self._open().submit(role, texts)
 
     def _vector(self, embeddings: Embeddings) -> Float32:

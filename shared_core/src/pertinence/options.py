@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypedDict, get_args
 
 from pertinence.errors import OptionError
@@ -19,6 +19,8 @@ DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
 Truncation = Literal["longest_first", "only_second"]
 
 _SECRETS = frozenset({"token"})
+# What model_kwargs could say twice, or show: each is an option.
+_OWN_OPTIONS = frozenset({"dtype", "torch_dtype", "token", "use_auth_token", "revision", "trust_remote_code"})
 _CHOICES: dict[str, tuple[str, ...]] = {
     "score_kind": SCORE_KINDS,
     "backend": get_args(BackendName),
@@ -110,8 +112,8 @@ class Options:
             value = getattr(self, name)
             if isinstance(value, os.PathLike):
                 object.__setattr__(self, name, os.fspath(value))
-        check_top_k(self.top_k)
-        check_threshold(self.threshold)
+        object.__setattr__(self, "top_k", check_top_k(self.top_k))
+        object.__setattr__(self, "threshold", check_threshold(self.threshold))
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise OptionError(f"{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}")
@@ -122,12 +124,14 @@ class Options:
         for name in _SWITCHES:
             self._require(name, bool)
         for name in _SIZES:
-            size = getattr(self, name)
-            if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size <= 0):
-                raise OptionError(f"{name} must be a whole number > 0 or None, got {size!r}")
+            object.__setattr__(self, name, check_top_k(getattr(self, name), name))
         if self.model == "":
             raise OptionError("model is empty; leave it out for the embedded default")
         self._require("model_kwargs", Mapping, type(None))
+        if self.model_kwargs is not None:
+            object.__setattr__(self, "model_kwargs", dict(self.model_kwargs))
+            for name in _OWN_OPTIONS & self.model_kwargs.keys():
+                raise OptionError(f"model_kwargs must not hold {name!r}: it is an option of its own")
 
     def _require(self, name: str, *types: type) -> None:
         value = getattr(self, name)
@@ -170,7 +174,7 @@ class Options:
 
     def to_dict(self) -> dict[str, Any]:
         """The options as JSON-able data, without their secrets."""
-        return {name: value for name, value in asdict(self).items() if name not in _SECRETS}
+        return {name: getattr(self, name) for name in self.names() if name not in _SECRETS}
 
     def to_json(self) -> str:
         """The options as one line of JSON, without their secrets."""

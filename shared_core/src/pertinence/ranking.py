@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar, overload
+from numbers import Real
+from operator import index
+from typing import Generic, SupportsIndex, TypeVar, overload
 
 import numpy as np
 
-from pertinence.errors import OptionError
+from pertinence.errors import OptionError, ScoreError
 from pertinence.scorer import ScoreKind, Scores
 
-__all__ = ["RankedDocument", "Ranking", "check_threshold", "check_top_k", "order", "rank_scores"]
+__all__ = [
+    "RankedDocument",
+    "Ranking",
+    "check_scores",
+    "check_threshold",
+    "check_top_k",
+    "order",
+    "rank_scores",
+]
 
 T = TypeVar("T")
 
@@ -44,6 +54,7 @@ class Ranking(Sequence[RankedDocument[T]], Generic[T]):
         truncated: how many of them were cut to fit the model.
         empty: how many had no text.
         repaired: how many held a lone surrogate, replaced by U+FFFD.
+        query_truncated: the query itself was cut to fit the model.
     """
 
     query: str
@@ -54,6 +65,7 @@ class Ranking(Sequence[RankedDocument[T]], Generic[T]):
     truncated: int = 0
     empty: int = 0
     repaired: int = 0
+    query_truncated: bool = False
 
     @overload
     def __getitem__(self, index: int) -> RankedDocument[T]: ...
@@ -94,30 +106,41 @@ def check_top_k(top_k: object, name: str = "top_k") -> int | None:
     """`top_k` itself (None keeps all), or an error that names the option and the value."""
     if top_k is None:
         return None
-    if isinstance(top_k, bool) or not isinstance(top_k, int):
+    if isinstance(top_k, bool) or not isinstance(top_k, SupportsIndex):
         raise OptionError(f"{name} must be a whole number or None, got {top_k!r}")
-    if top_k <= 0:
-        raise OptionError(f"{name} must be > 0, but got {top_k}")
-    return top_k
+    if (number := index(top_k)) <= 0:
+        raise OptionError(f"{name} must be > 0, but got {number}")
+    return number
 
 
 def check_threshold(threshold: object, name: str = "threshold") -> float | None:
     """`threshold` as a float (None keeps all), or an error that names the option and the value."""
     if threshold is None:
         return None
-    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or threshold != threshold:
+    if isinstance(threshold, bool) or not isinstance(threshold, Real) or threshold != threshold:
         raise OptionError(f"{name} must be a number or None, got {threshold!r}")
-    return float(threshold)
+    try:
+        return float(threshold)
+    except OverflowError as error:
+        raise OptionError(f"{name} is out of range") from error
 
 
-def order(scores: Scores, *, top_k: int | None = None, threshold: float | None = None) -> list[int]:
+def order(
+    scores: Scores,
+    *,
+    top_k: int | None = None,
+    threshold: float | None = None,
+    kind: ScoreKind | None = None,
+) -> list[int]:
     """Indices of the kept scores, highest first; ties keep the input order.
 
-    The threshold (scores equal to it stay) is applied before `top_k`.
+    The threshold (scores equal to it stay) is on the scale `kind` and applied before `top_k`. Logits
+    are sorted as such even if probabilities are asked for, which round to one where logits still differ.
     """
     indices: list[int] = np.argsort(-scores.values, kind="stable").tolist()
     if threshold is not None:
-        indices = [index for index in indices if float(scores.values[index]) >= threshold]
+        shown = scores.to(kind or scores.kind).values
+        indices = [place for place in indices if float(shown[place]) >= threshold]
     return indices[:top_k]
 
 
@@ -127,21 +150,44 @@ def rank_scores(
     scores: Scores,
     *,
     model: str,
+    kind: ScoreKind | None = None,
     top_k: int | None = None,
     threshold: float | None = None,
 ) -> Ranking[T]:
-    """The ranking of `documents` by `scores`, which are in the order of the documents."""
-    kept = order(scores, top_k=top_k, threshold=threshold)
+    """The ranking of `documents` by `scores`, which are in their order; shown on the scale `kind`.
+
+    Raises:
+        ScoreError: there is not one finite score per document.
+        InputError: the scores cannot be converted to `kind`.
+    """
+    check_scores(scores, len(documents), model)
+    shown = scores.to(kind or scores.kind)
+    kept = order(scores, top_k=top_k, threshold=threshold, kind=kind)
     return Ranking(
         query=query,
         model=model,
-        score_kind=scores.kind,
+        score_kind=shown.kind,
         items=tuple(
-            RankedDocument(index=index, score=float(scores.values[index]), document=documents[index])
-            for index in kept
+            RankedDocument(index=place, score=float(shown.values[place]), document=documents[place])
+            for place in kept
         ),
         total=len(documents),
         truncated=scores.truncated,
         empty=scores.empty,
         repaired=scores.repaired,
+        query_truncated=scores.query_truncated,
     )
+
+
+def check_scores(scores: Scores, count: int, model: str) -> None:
+    """Refuse anything but one finite score per document, whichever scorer it comes from.
+
+    Raises:
+        ScoreError: it names the first document at fault.
+    """
+    if scores.values.shape != (count,):
+        raise ScoreError(f"{model} gave scores of shape {scores.values.shape} for {count} documents")
+    bad = np.flatnonzero(~np.isfinite(scores.values))
+    if len(bad):
+        first = f"{scores.values[bad[0]]} for document {bad[0]}"
+        raise ScoreError(f"{model} gave {first}; {len(bad)} of {count} are not finite")

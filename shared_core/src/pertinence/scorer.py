@@ -30,6 +30,7 @@ class Scores:
         truncated: how many texts were cut to fit the model.
         empty: how many texts had nothing in them; they are scored like any other.
         repaired: how many texts held a lone surrogate, which no encoding can carry, replaced by U+FFFD.
+        query_truncated: the query itself was cut.
     """
 
     values: Float32
@@ -37,6 +38,7 @@ class Scores:
     truncated: int = 0
     empty: int = 0
     repaired: int = 0
+    query_truncated: bool = False
 
     def to(self, kind: ScoreKind) -> Scores:
         """The same scores on another scale.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import TypeVar, overload
 
 from pertinence.errors import InputError
 
-__all__ = ["check_query", "check_texts", "extract_texts", "repair"]
+__all__ = ["Affixed", "check_documents", "check_query", "check_texts", "extract_texts", "is_empty", "repair"]
 
 T = TypeVar("T")
 
@@ -16,9 +17,23 @@ def check_query(query: object) -> str:
     """The query itself, or an error: a query must be a string with something in it."""
     if not isinstance(query, str):
         raise InputError(f"query must be a string, not {type(query).__name__}")
-    if not query or query.isspace():
+    if is_empty(query):
         raise InputError("query is empty or only whitespace")
     return query
+
+
+def check_documents(documents: Iterable[T]) -> tuple[T, ...]:
+    """The documents as they are now: what the caller does to the list later changes nothing.
+
+    Raises:
+        InputError: it is one text, a set or a mapping, which have no order, or nothing to go through.
+    """
+    if isinstance(documents, str | bytes | Set | Mapping):
+        raise InputError(f"documents must be a sequence of texts, not {type(documents).__name__}")
+    try:
+        return tuple(documents)
+    except TypeError as error:
+        raise InputError(f"documents must be a sequence, not {type(documents).__name__}") from error
 
 
 def check_texts(texts: Sequence[object]) -> list[str]:
@@ -43,6 +58,35 @@ def extract_texts(documents: Sequence[T], text: Callable[[T], str] | None) -> li
         InputError: a document is not a string, or `text` gave something else; its index is named.
     """
     return check_texts(documents if text is None else [text(document) for document in documents])
+
+
+def is_empty(text: str) -> bool:
+    """Whether there is nothing in it to judge."""
+    return not text or text.isspace()
+
+
+@dataclass(frozen=True)
+class Affixed(Sequence[str]):
+    """Texts with something put before and after each, joined only where they are read.
+
+    Whoever queues a request pays for none of it: that is the tokenising thread's work.
+    """
+
+    prefix: str
+    texts: Sequence[str]
+    suffix: str
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        if isinstance(place, slice):
+            return [f"{self.prefix}{text}{self.suffix}" for text in self.texts[place]]
+        return f"{self.prefix}{self.texts[place]}{self.suffix}"
+
+    def __len__(self) -> int:
+        return len(self.texts)
 
 
 def repair(text: str) -> tuple[str, bool]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import hashlib
 import logging
 import os
@@ -18,12 +20,15 @@ _log = logging.getLogger(__name__)
 
 def cache_folder(chosen: str | None = None) -> Path:
     """Where things are kept: the user's choice, `PERTINENCE_CACHE`, or the platform's cache folder."""
-    if chosen is not None:
-        return Path(chosen).expanduser() / "pertinence"
     named = os.environ.get("PERTINENCE_CACHE")
-    if named:
-        return Path(named).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pertinence"
+    try:
+        if chosen is not None:
+            return Path(chosen).expanduser() / "pertinence"
+        if named:
+            return Path(named).expanduser()
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pertinence"
+    except RuntimeError:  # a user without a home
+        return _folder_of_this_process()
 
 
 def cached(source: Path, kind: str, make: Callable[[Path], None], chosen: str | None = None) -> Path:
@@ -38,19 +43,35 @@ def cached(source: Path, kind: str, make: Callable[[Path], None], chosen: str | 
         make: fills an empty folder.
         chosen: the user's cache folder, if one was named.
     """
-    place = cache_folder(chosen) / f"{source.name}-{kind}-{_fingerprint(source, kind)}"
+    name = f"{source.name}-{kind}-{_fingerprint(source, kind)}"
+    place = cache_folder(chosen) / name
     if place.is_dir():
         return place
+    return _made(_writable(place.parent, kind) / name, make)
+
+
+def _writable(folder: Path, kind: str) -> Path:
+    """This folder, or one that lasts as long as the process where it cannot be written."""
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder):
+            return folder
     except OSError as error:
-        made = Path(tempfile.mkdtemp(prefix="pertinence-"))
-        _log.warning(
-            "%s cannot be written (%s): %s is made again in every process", place.parent, error, kind
-        )
-        make(made)
-        return made
+        _log.warning("%s cannot be written (%s): %s is made again in every process", folder, error, kind)
+        return _folder_of_this_process()
+
+
+@functools.cache
+def _folder_of_this_process() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="pertinence-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _made(place: Path, make: Callable[[Path], None]) -> Path:
+    if place.is_dir():
+        return place
+    made = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
     try:
         make(made)
         made.rename(place)

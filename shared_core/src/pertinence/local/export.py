@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -66,8 +68,7 @@ def export_onnx(network: nn.Module, path: Path, spec: ModelSpec) -> None:
     inputs = _probe(spec)
     free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     try:
-        with warnings.catch_warnings(), torch.inference_mode():
-            warnings.simplefilter("ignore")
+        with _quiet(), torch.inference_mode():
             program = torch.onnx.export(
                 network,
                 (),
@@ -86,6 +87,20 @@ def export_onnx(network: nn.Module, path: Path, spec: ModelSpec) -> None:
     drift = float(np.abs(_run(path, inputs) - expected).max())
     if not drift < _TOLERANCE:
         raise ModelError(f"{spec.name}: its ONNX form gives logits that are {drift:.2g} off")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the exporter says of packages that it could also do without."""
+    registry = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = registry.level
+    registry.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        registry.setLevel(level)
 
 
 def _probe(spec: ModelSpec) -> dict[str, torch.Tensor]:

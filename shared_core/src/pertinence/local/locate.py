@@ -14,7 +14,16 @@ __all__ = ["DEFAULT_MODEL", "locate", "model_key"]
 DEFAULT_MODEL = "pertinence-mini"
 _ENTRY_POINTS = "pertinence.models"
 # Weights in formats that no backend reads, and copies of the same weights in other precisions.
-_NEVER_NEEDED = ["*.h5", "*.ot", "*.msgpack", "*.tflite", "openvino/*", "onnx/*_*", "*.onnx_data_*", "*.gguf"]
+_NEVER_NEEDED = [
+    "*.h5",
+    "*.ot",
+    "*.msgpack",
+    "*.tflite",
+    "*.gguf",
+    "openvino/*",
+    "onnx/*_*.onnx",
+    "onnx/*_*.onnx_data",
+]
 _OLD_WEIGHTS = ["*.bin"]
 
 

@@ -64,8 +64,9 @@ class LocalModel(ABC, Generic[S, E]):
             return self._spec
 
     def load(self) -> None:
-        """Load the network."""
+        """Load tokenizer and network."""
         if self._backend is None:
+            self._encoder()
             self._backend = self._open_backend(self.spec)
 
     @property

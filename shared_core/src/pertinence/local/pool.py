@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
 import json
 import os
 import threading
@@ -49,7 +50,11 @@ class Lease(Generic[M]):
     """One holder's right to a model; the model is unloaded when the last lease is released."""
 
     def __init__(self, options: Options, kind: Callable[[Options], M]) -> None:
-        self.options = options
+        # Now and not at each use: a relative path means what it meant when the model was named.
+        self.name = model_key(options)
+        is_default = options.model is None
+        self.options = options.with_(top_k=None, threshold=None, model=None if is_default else self.name)
+        self.key = (kind, _key(self.options, self.name))
         self.kind = kind
         self.released = False
 
@@ -79,27 +84,28 @@ class _Pool:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._entries: dict[_Key, _Entry] = {}
+        self._closed = False
 
     def entry(self, lease: Lease[Any]) -> _Entry:
-        options = lease.options
-        key = (lease.kind, _key(options))
         with self._lock:
+            if self._closed:
+                raise ClosedError("the interpreter is shutting down")
             if lease.released:
-                raise ClosedError(f"the model {model_key(options)} was given back")
-            entry = self._entries.get(key)
+                raise ClosedError(f"the model {lease.name} was given back")
+            entry = self._entries.get(lease.key)
             if entry is None:
-                model = lease.kind(options.with_(top_k=None, threshold=None))
-                name = model_key(options)
-                entry = _Entry(key=key, name=name, model=model, scheduler=Scheduler(model, name))
-                self._entries[key] = entry
+                model = lease.kind(lease.options)
+                scheduler = Scheduler(model, lease.name)
+                entry = _Entry(key=lease.key, name=lease.name, model=model, scheduler=scheduler)
+                self._entries[lease.key] = entry
             entry.holders.add(lease)
             return entry
 
     def release(self, lease: Lease[Any]) -> None:
         with self._lock:
             lease.released = True
-            entry = next((e for e in self._entries.values() if lease in e.holders), None)
-            if entry is None:
+            entry = self._entries.get(lease.key)
+            if entry is None or lease not in entry.holders:
                 return
             entry.holders.discard(lease)
             last = not entry.holders
@@ -114,11 +120,13 @@ class _Pool:
             return [entry.name for entry in self._entries.values()]
 
     def close(self) -> None:
+        """For the end of the interpreter: nothing may load or run once its libraries are taken down."""
         with self._lock:
+            self._closed = True
             entries = list(self._entries.values())
             self._entries.clear()
         for entry in entries:
-            entry.scheduler.close()
+            entry.scheduler.close(wait_for_load=True)
 
     def forget(self) -> None:
         """Start anew in a forked child.
@@ -126,11 +134,15 @@ class _Pool:
         The parent's threads did not come along, and its locks may be held by nobody; what it had
         loaded cannot be run without them. Leases stay good and load their model again.
         """
+        for entry in self._entries.values():
+            # A runtime that is destroyed without its threads hangs or aborts the child: it is left be.
+            # At the very end onnxruntime does so itself: a forked child ends well with os._exit only,
+            # which is how multiprocessing ends its children.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(entry.model))
         self.__init__()  # type: ignore[misc]
 
 
-def _key(options: Options) -> str:
-    model = model_key(options)
+def _key(options: Options, model: str) -> str:
     values = {name: getattr(options, name) for name in _KEY}
     if options.model is None or os.path.isdir(model):
         values["token"] = None  # Only the hub asks for it.

@@ -12,7 +12,7 @@ import numpy as np
 from pertinence.local.batching import Pair
 from pertinence.local.tokens import EncodedPair, PairLimits
 from pertinence.scorer import Float32
-from pertinence.texts import repair
+from pertinence.texts import is_empty, repair
 
 __all__ = ["Counts", "QueryEncoders", "Request", "TextEncoder"]
 
@@ -26,6 +26,7 @@ class Counts:
     truncated: int
     empty: int
     repaired: int
+    query_truncated: bool
 
 
 class TextEncoder(Protocol):
@@ -76,6 +77,7 @@ class Request(Generic[T]):
         self._waiting_texts: list[str] = []
         self._encoded = 0
         self._truncated: list[bool] = []
+        self._query_truncated = False
         self._rows: Float32 | None = None
         self._missing = 0
 
@@ -89,23 +91,41 @@ class Request(Generic[T]):
         """Whether every distinct text has its row."""
         return self.encoded and self._missing == 0
 
-    def encode(self, encoders: QueryEncoders, count: int) -> list[Pair[Request[Any]]]:
-        """The pairs of the next `count` distinct texts; the tokenising thread's work."""
+    @property
+    def begun(self) -> bool:
+        """Whether any of it has been tokenised."""
+        return self._encoder is not None
+
+    def encode(self, encoders: QueryEncoders, texts: int, characters: int) -> list[Pair[Request[Any]]]:
+        """The pairs of the next distinct texts; the tokenising thread's work.
+
+        Args:
+            encoders: what tokenises the query, on the first call.
+            texts: at most so many of them.
+            characters: no further text once there are so many characters.
+        """
         if self._encoder is None:
             self._distinct = {text: index for index, text in enumerate(dict.fromkeys(self._texts))}
             self._waiting_texts = [repair(text)[0] for text in self._distinct]
             self._missing = len(self._distinct)
             self._encoder = encoders.encode_query(repair(self.query)[0], self.limits)
         first = self._encoded
-        encoded = self._encoder.pairs(self._waiting_texts[first : first + count])
+        chunk: list[str] = []
+        for text in self._waiting_texts[first : first + texts]:
+            chunk.append(text)
+            characters -= len(text)
+            if characters <= 0:
+                break
+        encoded = self._encoder.pairs(chunk)
         self._truncated += [pair.truncated for pair in encoded]
+        self._query_truncated |= any(pair.query_truncated for pair in encoded)
         self._encoded += len(encoded)
         return [Pair(self, index, pair.ids, pair.boundary) for index, pair in enumerate(encoded, start=first)]
 
     def take(self, index: int, row: Float32) -> None:
         """The row of one distinct text; the model thread's work."""
         if self._rows is None:
-            self._rows = np.empty((len(self._distinct), len(row)), dtype=np.float32)
+            self._rows = np.empty((len(self._distinct), np.size(row)), dtype=np.float32)
         self._rows[index] = row
         self._missing -= 1
 
@@ -119,7 +139,20 @@ class Request(Generic[T]):
         place = [self._distinct[text] for text in self._texts]
         counts = Counts(
             truncated=sum(self._truncated[index] for index in place),
-            empty=sum(not text or text.isspace() for text in self._texts),
+            empty=sum(is_empty(text) for text in self._texts),
             repaired=sum(repair(text)[1] for text in self._texts),
+            query_truncated=self._query_truncated,
         )
         return self._convert(self._rows[place], counts)
+
+    def forget(self) -> None:
+        """Let go of texts and rows: whoever keeps the answered future must not keep them too."""
+        self._texts = ()
+        self._waiting_texts = []
+        self._distinct = {}
+        self._rows = None
+        self._convert = _forgotten
+
+
+def _forgotten(rows: Float32, counts: Counts) -> Any:
+    raise AssertionError("a request that was answered is not answered again")

@@ -15,7 +15,7 @@ from pertinence.local.pool import acquire
 from pertinence.local.request import Counts, Request
 from pertinence.local.tokens import PairLimits
 from pertinence.options import Options
-from pertinence.scorer import Float32, ScoreKind, Scores
+from pertinence.scorer import Float32, Scores
 
 __all__ = ["LocalScorer"]
 
@@ -92,12 +92,12 @@ class LocalScorer:
             truncated=counts.truncated,
             empty=counts.empty,
             repaired=counts.repaired,
+            query_truncated=counts.query_truncated,
         )
-        return _as_asked(scores, self._kind, spec)
+        # Logits are told apart where probabilities round to one: whoever ranks converts after sorting.
+        return _raw(scores, spec) if self._kind == "raw" else scores
 
 
-def _as_asked(logits: Scores, kind: ScoreKind, spec: RerankerSpec) -> Scores:
-    if kind != "raw":
-        return logits.to(kind)
+def _raw(logits: Scores, spec: RerankerSpec) -> Scores:
     own = logits if spec.activation == "identity" and spec.num_labels == 1 else logits.to("probability")
     return replace(own, kind="raw")

@@ -40,11 +40,12 @@ class PairLimits:
 
 @dataclass(frozen=True, slots=True)
 class EncodedPair:
-    """Token ids of one pair, where the text begins in them, and whether something was cut."""
+    """Token ids of one pair, where the text begins in them, and whether text or query was cut."""
 
     ids: Ids
     boundary: int
     truncated: bool
+    query_truncated: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,8 +174,7 @@ class PairEncoder:
             )
         )
         boundary = len(template.before) + query_length + len(template.between)
-        truncated = query_length < len(query) or text_length < len(text)
-        return EncodedPair(ids, boundary, truncated)
+        return EncodedPair(ids, boundary, text_length < len(text), query_length < len(query))
 
     def _cut(self, ids: Ids, length: int) -> Ids:
         return ids[len(ids) - length :] if self._cut_left else ids[:length]

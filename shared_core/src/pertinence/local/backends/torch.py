@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +18,7 @@ from pertinence.scorer import Float32
 try:
     import torch
     from sentence_transformers import CrossEncoder, SentenceTransformer
+    from transformers.utils import logging as transformers_logging
 except ImportError as error:
     raise MissingExtraError.of("the torch backend", "torch") from error
 
@@ -98,20 +101,39 @@ def _load(kind: type[M], spec: ModelSpec, folder: Path) -> M:
     model_kwargs: dict[str, Any] = dict(options.model_kwargs or {})
     # transformers would otherwise take the checkpoint's precision: float16 on a CPU by accident.
     model_kwargs["dtype"] = getattr(torch, spec.dtype)
+    # The files are here already; only code from another repository may still have to be fetched.
+    fetching: dict[str, Any] = {}
+    if options.trust_remote_code:
+        fetching = {
+            "trust_remote_code": True,
+            "revision": options.revision,
+            "token": options.token,
+            "cache_folder": options.cache_folder,
+        }
     try:
-        model: M = kind(
-            str(folder),
-            device=None if spec.device == "auto" else spec.device,
-            trust_remote_code=options.trust_remote_code,
-            revision=options.revision,
-            token=options.token,
-            cache_folder=options.cache_folder,
-            local_files_only=options.local_files_only,
-            model_kwargs=model_kwargs,
-        )
+        with _no_progress_bar():
+            model: M = kind(
+                str(folder),
+                device=None if spec.device == "auto" else spec.device,
+                local_files_only=options.local_files_only,
+                model_kwargs=model_kwargs,
+                **fetching,
+            )
     except Exception as error:
         raise ModelError(f"{spec.name} cannot be loaded by sentence-transformers: {error}") from error
     return model
+
+
+@contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    """A library does not draw on its user's terminal."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _inputs(batch: Batch, device: torch.device, token_types: bool) -> dict[str, torch.Tensor]:

@@ -1,0 +1,216 @@
+"""The scheduler over a model whose behaviour is the test's own: errors, fairness, memory, the end."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from pertinence import ClosedError, ModelError
+from pertinence.local.batching import Batch, Pair, pad
+from pertinence.local.request import Counts, Request
+from pertinence.local.scheduler import Scheduler
+from pertinence.local.tokens import EncodedPair, PairLimits
+from pertinence.scorer import Float32
+
+
+class Letters:
+    """A model whose tokens are letters and whose score is a text's length, run batch by batch at will."""
+
+    batch_tokens = 64
+
+    def __init__(self) -> None:
+        self.runs: list[int] = []
+        self.before_load: Callable[[], None] = lambda: None
+        self.before_run: Callable[[], None] = lambda: None
+        self.before_encode: Callable[[str], None] = lambda text: None
+        self.unloaded = threading.Event()
+
+    def encode_query(self, query: str, limits: PairLimits) -> Letters:
+        return self
+
+    def pairs(self, texts: list[str]) -> list[EncodedPair]:
+        for text in texts:
+            self.before_encode(text)
+        return [EncodedPair(np.full(len(text) + 2, 7, dtype=np.int32), 1, False) for text in texts]
+
+    def pad(self, pairs: list[Pair[Request[Float32]]]) -> Batch:
+        return pad(pairs, pad_id=0, text_type=0)
+
+    def run(self, batch: Batch) -> Float32:
+        self.before_run()
+        self.runs.append(len(batch.ids))
+        return batch.mask.sum(axis=1, keepdims=True).astype(np.float32) - 2
+
+    def load(self) -> None:
+        self.before_load()
+
+    def unload(self) -> None:
+        self.unloaded.set()
+
+
+@pytest.fixture
+def model() -> Letters:
+    return Letters()
+
+
+@pytest.fixture
+def scheduler(model: Letters) -> Iterator[Scheduler]:
+    opened = Scheduler(model, "letters")  # type: ignore[arg-type]
+    yield opened
+    opened.close()
+
+
+def request(*texts: str) -> Request[list[float]]:
+    def convert(rows: Float32, counts: Counts) -> list[float]:
+        return [float(row) for row in rows[:, 0]]
+
+    return Request(owner=None, query="q", texts=texts, limits=PairLimits(), convert=convert)
+
+
+def test_each_text_gets_its_own_row(scheduler: Scheduler) -> None:
+    asked = request("aaa", "a", "aa", "aaa")
+    scheduler.submit(asked)
+    assert asked.future.result(timeout=10) == [3, 1, 2, 3]
+
+
+class Panic(BaseException):
+    """What foreign code may raise outside the hierarchy of exceptions."""
+
+
+@pytest.mark.parametrize("error", [RuntimeError("out of memory"), Panic("panicked")])
+@pytest.mark.parametrize("where", ["before_run", "before_encode", "before_load"])
+def test_an_unexpected_error_is_told_in_our_hierarchy_and_the_next_request_is_answered(
+    scheduler: Scheduler, model: Letters, where: str, error: BaseException
+) -> None:
+    def fail(*anything: object) -> None:
+        setattr(model, where, lambda *anything: None)
+        raise error
+
+    setattr(model, where, fail)
+    first = request("a")
+    scheduler.submit(first)
+    with pytest.raises(ModelError, match=f"letters failed: {type(error).__name__}: {error}"):
+        first.future.result(timeout=10)
+    second = request("aa")
+    scheduler.submit(second)
+    assert second.future.result(timeout=10) == [2]
+
+
+def test_an_answer_that_cannot_be_made_fails_its_request_alone(scheduler: Scheduler) -> None:
+    def refuse(rows: Float32, counts: Counts) -> float:
+        raise KeyError("made no sense")
+
+    bad = Request(owner=None, query="q", texts=["a"], limits=PairLimits(), convert=refuse)
+    good = request("a")
+    scheduler.submit(bad)
+    scheduler.submit(good)
+    with pytest.raises(ModelError, match="made no sense"):
+        bad.future.result(timeout=10)
+    assert good.future.result(timeout=10) == [1]
+
+
+def test_a_newcomer_is_served_while_long_requests_fill_the_read_ahead(
+    scheduler: Scheduler, model: Letters
+) -> None:
+    started, go = threading.Event(), threading.Semaphore(0)
+
+    def step() -> None:
+        started.set()
+        go.acquire()
+
+    model.before_run = step
+    long = [
+        request(*(f"{number:0900d}" for number in range(owner * 400, owner * 400 + 400)))
+        for owner in range(4)
+    ]
+    for each in long:
+        scheduler.submit(each)
+    assert started.wait(10)
+    newcomer = request("short")
+    scheduler.submit(newcomer)
+    batches = 0
+    while not newcomer.future.done() and batches < 400:
+        go.release()
+        batches += 1
+        threading.Event().wait(0.01)
+    assert newcomer.future.result(timeout=10) == [5]
+    assert not any(each.future.done() for each in long)
+    model.before_run = lambda: None
+    go.release()
+    for each in long:
+        each.future.cancel()
+
+
+def test_an_answered_future_keeps_neither_texts_nor_answerer_alive(scheduler: Scheduler) -> None:
+    class Answerer:
+        def convert(self, rows: Float32, counts: Counts) -> int:
+            return len(rows)
+
+    answerer = Answerer()
+    gone = weakref.ref(answerer)
+    asked = Request(owner=None, query="q", texts=["a"], limits=PairLimits(), convert=answerer.convert)
+    scheduler.submit(asked)
+    assert asked.future.result(timeout=10) == 1
+    gc.disable()
+    try:
+        del answerer
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_closing_does_not_wait_for_a_model_that_is_still_loading(model: Letters) -> None:
+    scheduler = Scheduler(model, "letters")  # type: ignore[arg-type]
+    loading, go = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        loading.set()
+        go.wait(30)
+
+    model.before_load = slow
+    asked = request("a")
+    scheduler.submit(asked)
+    assert loading.wait(10)
+    scheduler.close()
+    assert not go.is_set()
+    with pytest.raises(ClosedError):
+        asked.future.result(timeout=1)
+    go.set()
+    assert model.unloaded.wait(10), "its own thread unloads it when it is there"
+
+
+SCRIPTS = {
+    "threads that still rank": """
+import threading
+from pertinence import Reranker
+reranker = Reranker()
+reranker.rank("question", ["answer"])
+def forever():
+    while True:
+        try: reranker.rank("question", ["answer " * 50])
+        except Exception: pass
+for _ in range(3): threading.Thread(target=forever, daemon=True).start()
+threading.Event().wait(0.3)
+""",
+    "work that is queued": """
+from pertinence import Reranker
+from pertinence.local.scorer import LocalScorer
+from pertinence.options import Options
+LocalScorer(Options()).submit("question", [f"{n} " * 100 for n in range(5000)])
+""",
+}
+
+
+@pytest.mark.parametrize("what", SCRIPTS)
+def test_the_interpreter_ends_well_with(what: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", SCRIPTS[what]], capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 0, ended.stderr
