@@ -111,10 +111,32 @@ SHAPES = {
             "type_vocab_size": 2,
         },
     ),
+    # Lajavaness/bilingual-embedding-base, two of its twelve layers
+    "bilingual-L2": Shape(
+        model_type="xlm-roberta",
+        architecture="XLMRobertaModel",
+        tokenizer=_sentence_piece,
+        sizes={"num_hidden_layers": 2, **_ROBERTA},
+        pad_token_id=1,
+    ),
     # Small enough for tests that are about threads rather than numbers.
     "tiny": Shape(
         model_type="bert",
         architecture="BertForSequenceClassification",
+        tokenizer=_word_piece,
+        sizes={
+            "num_hidden_layers": 2,
+            "hidden_size": 64,
+            "num_attention_heads": 2,
+            "intermediate_size": 128,
+            "max_position_embeddings": 512,
+            "type_vocab_size": 2,
+        },
+    ),
+    # The same, for vectors.
+    "tiny-embedder": Shape(
+        model_type="bert",
+        architecture="BertModel",
         tokenizer=_word_piece,
         sizes={
             "num_hidden_layers": 2,

@@ -1,0 +1,58 @@
+"""Random-weight embedding models: a network of `support.models` in a sentence-transformers folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from support.models import SHAPES, build
+
+__all__ = ["build_embedder", "write"]
+
+
+def build_embedder(
+    shape: str,
+    folder: Path,
+    *,
+    pooling: str | list[str] = "mean",
+    normalise: bool = True,
+    place: str = "",
+    tokenizer: Tokenizer | None = None,
+    settings: dict[str, Any] | None = None,
+    saved: dict[str, Any] | None = None,
+) -> Path:
+    """Write an embedding model of this shape into `folder`.
+
+    Args:
+        shape: a key of `SHAPES`.
+        folder: where to; made if need be.
+        pooling: a mode of sentence-transformers, or several.
+        normalise: whether a Normalize comes last.
+        place: the folder of the Transformer within `folder`.
+        tokenizer: another than the small one of its family.
+        settings: what `sentence_bert_config.json` says.
+        saved: what `config_sentence_transformers.json` says.
+    """
+    transformer = build(shape, folder / place, tokenizer=tokenizer)
+    kinds = {"Transformer": place, "Pooling": "1_Pooling"}
+    if normalise:
+        kinds["Normalize"] = "2_Normalize"
+    modules = [
+        {"idx": index, "name": str(index), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for index, (kind, path) in enumerate(kinds.items())
+    ]
+    write(folder / "modules.json", modules)
+    width = SHAPES[shape].sizes.get("hidden_size", 768)
+    write(folder / "1_Pooling" / "config.json", {"embedding_dimension": width, "pooling_mode": pooling})
+    write(transformer / "sentence_bert_config.json", {"max_seq_length": 512, **(settings or {})})
+    write(folder / "config_sentence_transformers.json", saved or {})
+    return folder
+
+
+def write(path: Path, content: Any) -> None:
+    """A JSON file, and the folders that lead to it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content), encoding="utf-8")
