@@ -1,5 +1,7 @@
-"""The place of Pertinence's embeddings in LlamaIndex; the class comes with the core's `Embedder`."""
+"""Pertinence in LlamaIndex: nodes and queries embedded by a model on this machine, synchronously or not."""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from llama_index.embeddings.pertinence.base import PertinenceEmbedding
+
+__all__ = ["PertinenceEmbedding"]
