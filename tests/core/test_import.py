@@ -29,6 +29,7 @@ def loaded_after(statement: str) -> list[str]:
         "import pertinence",
         "from pertinence import Reranker; Reranker()",
         "from pertinence.integration import Handle, Options; Handle().reranker(Options())",
+        "from pertinence import Embedder; Embedder('some/model')",
         "from pertinence import Reranker; assert len(Reranker().rank('a question', [])) == 0",
     ],
 )
