@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.texts import QUERY, passages
 
 from pertinence import Reranker
+from support.texts import QUERY, passages
 
 Ranked = list[tuple[str, float]]
 Rank = Callable[[str, dict[str, str]], Ranked]
@@ -92,9 +92,7 @@ def test_the_three_frameworks_agree_on_whole_passages_of_piaf(data: Path) -> Non
     assert_all_agree(piaf_questions(data / "piaf-fr", queries=8, candidates=20))
 
 
-def piaf_questions(
-    folder: Path, *, queries: int, candidates: int
-) -> list[tuple[str, dict[str, str]]]:
+def piaf_questions(folder: Path, *, queries: int, candidates: int) -> list[tuple[str, dict[str, str]]]:
     """The first questions of the dev part, each with its first candidates."""
     dev = [line.split()[0] for line in (folder / "qrels" / "dev.trec").read_text("utf-8").splitlines()]
     wanted = list(dict.fromkeys(dev))[:queries]
