@@ -249,7 +249,9 @@ def test_every_way_to_write_it_out_leads_back() -> None:
 def test_the_token_is_in_nothing_that_is_written(token: Any) -> None:
     embedding = PertinenceEmbedding(model_name="m", token=token)
     written = [repr(embedding), str(embedding), embedding.to_json(), str(embedding.to_dict())]
-    written += [str(embedding.model_dump()), str(pickle.dumps(embedding)), str(embedding.to_payload())]
+    written += [str(embedding.model_dump()), str(pickle.dumps(embedding))]
+    if hasattr(embedding, "to_payload"):  # what events carry in newer releases of the framework
+        written.append(str(embedding.to_payload()))
     for each in written:
         assert SECRET not in each
     assert copy.deepcopy(embedding).token == SecretStr(SECRET)
