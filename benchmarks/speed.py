@@ -144,7 +144,7 @@ def measure(asked: argparse.Namespace) -> Report:
         name="speed",
         tables=[_table(each) for each in (mixed, real) if each],
         targets=[target for each in mixed if each.model.ours is not None for target in each.targets()],
-        notes=_notes([*mixed, *real], rounds),
+        notes=_notes([*mixed, *real], rounds, anyway=asked.anyway),
         figures={
             "machine": facts(),
             "rounds": rounds,
@@ -189,7 +189,7 @@ def _table(measured: list[Measured]) -> Table:
     )
 
 
-def _notes(measured: list[Measured], rounds: int) -> list[str]:
+def _notes(measured: list[Measured], rounds: int, *, anyway: bool) -> list[str]:
     most = max(measured, key=lambda each: each.use.by_others or 0.0)
     texts = (
         f"Length mix: words of PIAF's passages. PIAF: the first {PIAF_CANDIDATES} BM25 candidates of each of "
@@ -200,7 +200,8 @@ def _notes(measured: list[Measured], rounds: int) -> list[str]:
     return [
         f"{rounds} rounds after one that is not counted, engines taking turns. `predict` is "
         "`sentence_transformers.CrossEncoder.predict`, float32, batches of 32; ours is `Reranker.score`.",
-        "x predict: the median of the rounds' own ratios. Rounds in which others used it are run again.",
+        "x predict: the median of the rounds' own ratios.",
+        "Every round counts, disturbed or not (--anyway)." if anyway else "Disturbed rounds were run again.",
         "Drift: the largest difference to a score (a probability) of `predict`; the same of logits; and that "
         "in standard deviations of the logits of `predict`.",
         f"Threads: torch {torch.get_num_threads()}, onnxruntime {cores()}, tokenizers up to {cores()}.",
