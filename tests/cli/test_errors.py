@@ -94,5 +94,6 @@ def test_no_documents_on_a_terminal_is_an_error(
     assert "no documents" in capsys.readouterr().err
 
 
-def test_the_token_of_the_hub_is_no_flag(command: Command) -> None:
-    refused(command, "rank", "q", "a", "--token", "hf_secret", saying="--token")
+@pytest.mark.parametrize("flag", ["--token", "--api-key"])
+def test_a_secret_is_no_flag(command: Command, flag: str) -> None:
+    refused(command, "rank", "q", "a", flag, "hf_secret", saying=flag)

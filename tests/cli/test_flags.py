@@ -31,6 +31,14 @@ TYPED = {
     "cache_folder": ("some/folder", "some/folder"),
     "local_files_only": (None, True),
     "model_kwargs": ('{"attn_implementation": "eager"}', {"attn_implementation": "eager"}),
+    "base_url": ("http://localhost:8080", "http://localhost:8080"),
+    "dialect": ('{"name": "cohere", "scale": "logit"}', {"name": "cohere", "scale": "logit"}),
+    "timeout": ("2.5", 2.5),
+    "max_retries": ("0", 0),
+    "concurrency": ("2", 2),
+    "headers": ('{"X-Team": "search"}', {"X-Team": "search"}),
+    "verify": ("false", False),
+    "proxy": ("http://localhost:3128", "http://localhost:3128"),
 }
 
 
@@ -41,9 +49,9 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def test_every_option_but_the_token_has_a_flag(parser: argparse.ArgumentParser) -> None:
+def test_every_option_but_secrets_has_a_flag(parser: argparse.ArgumentParser) -> None:
     declared = {action.dest for action in parser._actions} - {"help"}
-    assert declared == set(TYPED) == set(Options.names()) - {"token"}
+    assert declared == set(TYPED) == set(Options.names()) - {"token", "api_key"}
 
 
 def test_no_flags_are_the_default_options(parser: argparse.ArgumentParser) -> None:
@@ -66,4 +74,4 @@ def test_help_says_what_the_class_says(parser: argparse.ArgumentParser) -> None:
     text = " ".join(parser.format_help().split())
     assert "keep scores greater than or equal to it, before --top-k; no value keeps all" in text
     assert "tokens of a pair, special tokens included; no value takes the model's own limit" in text
-    assert "(default: probability)" in text
+    assert "(default: auto)" in text

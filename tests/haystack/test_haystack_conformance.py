@@ -18,7 +18,7 @@ class RankerDriver(Driver[PertinenceRanker, Document]):
     """`run` and `run_async`, as a pipeline calls them."""
 
     words: ClassVar[Mapping[str, str]] = {"threshold": "score_threshold", "score_kind": "scale_score"}
-    own_forms: ClassVar[frozenset[str]] = frozenset({"token", "device", "score_kind"})
+    own_forms: ClassVar[frozenset[str]] = frozenset({"token", "api_key", "device", "score_kind"})
     unknown_option_errors = (TypeError,)
     dump_errors = (ValueError,)
 
@@ -52,6 +52,7 @@ class RankerDriver(Driver[PertinenceRanker, Document]):
     def value(self, option: str, plain: Any) -> Any:
         forms = {
             "token": Secret.from_token,
+            "api_key": Secret.from_token,
             "device": ComponentDevice.from_str,
             "score_kind": lambda kind: kind == "probability",
         }

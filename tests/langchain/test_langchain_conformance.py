@@ -17,7 +17,7 @@ class CompressorDriver(Driver[PertinenceRerank, Document]):
     """`compress_documents`, as `ContextualCompressionRetriever` calls it."""
 
     words: ClassVar[Mapping[str, str]] = {"top_k": "top_n"}
-    own_forms: ClassVar[frozenset[str]] = frozenset({"token"})
+    own_forms: ClassVar[frozenset[str]] = frozenset({"token", "api_key"})
 
     def make(self, **options: Any) -> PertinenceRerank:
         return PertinenceRerank(**options)
@@ -43,7 +43,7 @@ class CompressorDriver(Driver[PertinenceRerank, Document]):
         return PertinenceRerank.model_validate(data)
 
     def value(self, option: str, plain: Any) -> Any:
-        return SecretStr(plain) if option == "token" else plain
+        return SecretStr(plain) if option in self.own_forms else plain
 
 
 class RerankDriver(CompressorDriver):

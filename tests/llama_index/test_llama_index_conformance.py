@@ -16,7 +16,7 @@ class PostprocessorDriver(Driver[PertinenceRerank, NodeWithScore]):
     """`postprocess_nodes`, as query engines call it."""
 
     words: ClassVar[Mapping[str, str]] = {"top_k": "top_n"}
-    own_forms: ClassVar[frozenset[str]] = frozenset({"token"})
+    own_forms: ClassVar[frozenset[str]] = frozenset({"token", "api_key"})
 
     def make(self, **options: Any) -> PertinenceRerank:
         return PertinenceRerank(**options)

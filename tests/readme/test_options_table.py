@@ -53,6 +53,6 @@ def test_a_framework_takes_the_names_of_its_column(framework: str, takes: Iterab
     assert all(f"`{name}`" in text for name in BESIDE[framework] - {"self", "callback_manager"})
 
 
-def test_the_command_line_has_a_flag_for_all_but_the_token() -> None:
-    flags = {name: flag(name) for name in Options.names()} | {"token": ""}
+def test_the_command_line_has_a_flag_for_all_but_secrets() -> None:
+    flags = {name: flag(name) for name in Options.names()} | {"token": "", "api_key": ""}
     assert column("command line") == list(flags.values())

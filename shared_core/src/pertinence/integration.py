@@ -12,7 +12,7 @@ from pertinence.errors import OptionError
 from pertinence.options import BackendName, DtypeName, Options, OptionValues, Truncation
 from pertinence.ranking import Ranking, check_threshold, check_top_k
 from pertinence.reranker import Reranker
-from pertinence.scorer import ScoreKind
+from pertinence.scorer import ScoreKind, ScoreKindName
 from pertinence.texts import check_query, extract_texts
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "OptionValues",
     "Options",
     "ScoreKind",
+    "ScoreKindName",
     "Truncation",
     "check_query",
     "extract_texts",

@@ -8,21 +8,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypedDict, get_args
 
+from pertinence.endpoint import REMOTE_CHECKS
 from pertinence.errors import OptionError
 from pertinence.ranking import check_threshold, check_top_k
-from pertinence.scorer import SCORE_KINDS, ScoreKind
+from pertinence.scorer import ScoreKindName
 
 __all__ = ["BackendName", "DtypeName", "OptionValues", "Options", "Truncation"]
 
-BackendName = Literal["auto", "torch", "onnx"]
-DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
+BackendName = Literal["auto", "torch", "onnx", "openvino"]
+DtypeName = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 Truncation = Literal["longest_first", "only_second"]
 
-_SECRETS = frozenset({"token"})
+_SECRETS = frozenset({"token", "api_key"})
 # What model_kwargs could say twice, or show: each is an option.
 _OWN_OPTIONS = frozenset({"dtype", "torch_dtype", "token", "use_auth_token", "revision", "trust_remote_code"})
 _CHOICES: dict[str, tuple[str, ...]] = {
-    "score_kind": SCORE_KINDS,
+    "score_kind": get_args(ScoreKindName),
     "backend": get_args(BackendName),
     "dtype": get_args(DtypeName),
     "truncation": get_args(Truncation),
@@ -38,7 +39,7 @@ class OptionValues(TypedDict, total=False):
 
     top_k: int | None
     threshold: float | None
-    score_kind: ScoreKind
+    score_kind: ScoreKindName
     query_prefix: str
     query_suffix: str
     document_prefix: str
@@ -55,6 +56,15 @@ class OptionValues(TypedDict, total=False):
     cache_folder: str | None
     local_files_only: bool
     model_kwargs: Mapping[str, Any] | None
+    base_url: str | None
+    dialect: str | Mapping[str, Any] | None
+    api_key: str | None
+    timeout: float
+    max_retries: int
+    concurrency: int
+    headers: Mapping[str, str] | None
+    verify: bool | str
+    proxy: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,17 +72,20 @@ class Options:
     """What can be asked of a reranker, as plain data.
 
     Attributes:
-        model: a folder, a name on the hub, or None for the embedded default.
+        model: a folder, a name on the hub, or None for the embedded default; with `base_url`, the
+            server's name for it.
         top_k: how many documents to keep; None keeps all.
         threshold: keep scores greater than or equal to it, before `top_k`; None keeps all.
         score_kind: `probability` (sigmoid of one label, softmax of two), `logit` (the model's own
-            output), or `raw` (the scale that the model's own settings declare, as
-            `sentence_transformers.CrossEncoder.predict` gives it).
+            output), `raw` (the scale that the model's own settings declare, as
+            `sentence_transformers.CrossEncoder.predict` gives it, or that a server chose), or `auto`:
+            `probability` wherever it can be had, which for local models is always, else `raw`.
         query_prefix: put before the query, after the prompt that the model's own settings may
             have; likewise `query_suffix`, `document_prefix` and `document_suffix`.
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; only the torch backend leaves the CPU.
-        backend: `auto`, `torch` or `onnx`.
-        dtype: precision of the computation; `auto` is float32.
+        backend: `auto`, `torch`, `onnx` or `openvino`; `auto` is the fastest installed that can run the model.
+        dtype: precision of the computation: `auto`, `float32`, `bfloat16`, `float16` or `int8`. `auto` is
+            float32, unless it was measured for this model and kind of processor that a faster one ranks the same.
         max_length: tokens of a pair, special tokens included; None takes the model's own limit.
         truncation: `longest_first` cuts the longer of query and document, as sentence-transformers
             does; `only_second` never cuts the query.
@@ -84,12 +97,23 @@ class Options:
         cache_folder: where downloads and converted models are kept.
         local_files_only: never look on the hub.
         model_kwargs: further arguments for the loading of the torch model.
+        base_url: where a server is that scores in place of this machine; its path is kept as it is.
+        dialect: how that server speaks: a name, `auto` to ask it, or a JSON object that describes it;
+            no value is the one of the model's kind that most servers speak.
+        api_key: key of the server, never shown and never written out; without it, the environment's
+            PERTINENCE_API_KEY.
+        timeout: seconds that one call to the server may take in all, retries and waits included.
+        max_retries: how often a request is sent again that failed for a while only.
+        concurrency: requests that may be on their way at once.
+        headers: sent with every request; keys do not belong there.
+        verify: whether certificates are checked, or a file or folder with those to trust.
+        proxy: URL of a proxy; no value takes that of the environment.
     """
 
     model: str | None = None
     top_k: int | None = None
     threshold: float | None = None
-    score_kind: ScoreKind = "probability"
+    score_kind: ScoreKindName = "auto"
     query_prefix: str = ""
     query_suffix: str = ""
     document_prefix: str = ""
@@ -106,6 +130,15 @@ class Options:
     cache_folder: str | None = None
     local_files_only: bool = False
     model_kwargs: Mapping[str, Any] | None = None
+    base_url: str | None = None
+    dialect: str | Mapping[str, Any] | None = None
+    api_key: str | None = field(default=None, repr=False)
+    timeout: float = 120.0
+    max_retries: int = 3
+    concurrency: int = 8
+    headers: Mapping[str, str] | None = None
+    verify: bool | str = True
+    proxy: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("model", "cache_folder"):
@@ -132,6 +165,8 @@ class Options:
             object.__setattr__(self, "model_kwargs", dict(self.model_kwargs))
             for name in _OWN_OPTIONS & self.model_kwargs.keys():
                 raise OptionError(f"model_kwargs must not hold {name!r}: it is an option of its own")
+        for name, check in REMOTE_CHECKS.items():
+            object.__setattr__(self, name, check(getattr(self, name)))
 
     def _require(self, name: str, *types: type) -> None:
         value = getattr(self, name)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from numbers import Real
 from operator import index
 from typing import Generic, SupportsIndex, TypeVar, overload
@@ -11,7 +11,7 @@ from typing import Generic, SupportsIndex, TypeVar, overload
 import numpy as np
 
 from pertinence.errors import OptionError, ScoreError
-from pertinence.scorer import ScoreKind, Scores
+from pertinence.scorer import ScoreKind, ScoreKindName, Scores
 
 __all__ = [
     "RankedDocument",
@@ -51,10 +51,12 @@ class Ranking(Sequence[RankedDocument[T]], Generic[T]):
         score_kind: what the scores are: `probability`, `logit` or `raw`.
         items: the kept documents, best first; equal scores keep the order they came in.
         total: how many documents were scored, kept or not.
-        truncated: how many of them were cut to fit the model.
+        truncated: how many of them were cut to fit the model; None if a server may have cut some and
+            does not tell.
         empty: how many had no text.
         repaired: how many held a lone surrogate, replaced by U+FFFD.
         query_truncated: the query itself was cut to fit the model.
+        usage: what a server says it counted, such as `total_tokens`; empty for a model of this machine.
     """
 
     query: str
@@ -62,10 +64,11 @@ class Ranking(Sequence[RankedDocument[T]], Generic[T]):
     score_kind: ScoreKind
     items: tuple[RankedDocument[T], ...]
     total: int
-    truncated: int = 0
+    truncated: int | None = 0
     empty: int = 0
     repaired: int = 0
     query_truncated: bool = False
+    usage: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     @overload
     def __getitem__(self, index: int) -> RankedDocument[T]: ...
@@ -130,7 +133,7 @@ def order(
     *,
     top_k: int | None = None,
     threshold: float | None = None,
-    kind: ScoreKind | None = None,
+    kind: ScoreKindName | None = None,
 ) -> list[int]:
     """Indices of the kept scores, highest first; ties keep the input order.
 
@@ -150,7 +153,7 @@ def rank_scores(
     scores: Scores,
     *,
     model: str,
-    kind: ScoreKind | None = None,
+    kind: ScoreKindName | None = None,
     top_k: int | None = None,
     threshold: float | None = None,
 ) -> Ranking[T]:
@@ -176,6 +179,7 @@ def rank_scores(
         empty=scores.empty,
         repaired=scores.repaired,
         query_truncated=scores.query_truncated,
+        usage=scores.usage,
     )
 
 

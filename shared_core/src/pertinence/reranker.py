@@ -15,7 +15,7 @@ from pertinence.errors import InputError
 from pertinence.lifecycle import Opened, wait
 from pertinence.options import Options, OptionValues
 from pertinence.ranking import Ranking, check_scores, check_threshold, check_top_k, rank_scores
-from pertinence.scorer import Float32, ScoreKind, Scorer, Scores
+from pertinence.scorer import Float32, ScoreKind, ScoreKindName, Scorer, Scores
 from pertinence.texts import Affixed, check_documents, check_query, extract_texts, is_empty
 
 __all__ = ["Reranker"]
@@ -32,7 +32,7 @@ class _Job(Generic[T]):
     empty: int
     future: Future[Scores]
     model: str
-    kind: ScoreKind
+    kind: ScoreKindName
     top_k: int | None
     threshold: float | None
 
@@ -259,5 +259,6 @@ class Reranker(Opened[Scorer]):
 def _nothing(options: Options) -> Future[Scores]:
     """The answer to a query without documents, which needs no model."""
     future: Future[Scores] = Future()
-    future.set_result(Scores(values=np.empty(0, dtype=np.float32), kind=options.score_kind))
+    kind: ScoreKind = "probability" if options.score_kind == "auto" else options.score_kind
+    future.set_result(Scores(values=np.empty(0, dtype=np.float32), kind=kind))
     return future

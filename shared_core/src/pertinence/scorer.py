@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, get_args
 
 import numpy as np
@@ -12,9 +12,11 @@ import numpy.typing as npt
 
 from pertinence.errors import InputError
 
-__all__ = ["SCORE_KINDS", "Float32", "ScoreKind", "Scorer", "Scores", "sigmoid"]
+__all__ = ["SCORE_KINDS", "Float32", "ScoreKind", "ScoreKindName", "Scorer", "Scores", "sigmoid"]
 
 ScoreKind = Literal["probability", "logit", "raw"]
+# What may be asked for; what comes back says which kind it is.
+ScoreKindName = Literal["auto", "probability", "logit", "raw"]
 SCORE_KINDS: tuple[ScoreKind, ...] = get_args(ScoreKind)
 Float32 = npt.NDArray[np.float32]
 
@@ -27,29 +29,32 @@ class Scores:
         values: float32 array of shape (texts,).
         kind: what the values are: `logit` (the model's own output), `probability` (its sigmoid, or
             the softmax of two labels) or `raw` (the scale that the model or the server chose).
-        truncated: how many texts were cut to fit the model.
+        truncated: how many texts were cut to fit the model; None if a server may have cut some and
+            does not tell.
         empty: how many texts had nothing in them; they are scored like any other.
         repaired: how many texts held a lone surrogate, which no encoding can carry, replaced by U+FFFD.
         query_truncated: the query itself was cut.
+        usage: what a server says it counted, such as `total_tokens`; empty for a model of this machine.
     """
 
     values: Float32
     kind: ScoreKind
-    truncated: int = 0
+    truncated: int | None = 0
     empty: int = 0
     repaired: int = 0
     query_truncated: bool = False
+    usage: Mapping[str, int] = field(default_factory=dict, hash=False)
 
-    def to(self, kind: ScoreKind) -> Scores:
-        """The same scores on another scale.
+    def to(self, kind: ScoreKindName) -> Scores:
+        """The same scores on another scale; `auto` is `probability` where it can be had.
 
         Raises:
             InputError: the scale of these scores is not known well enough to convert them.
         """
-        if kind == self.kind:
+        if kind == self.kind or (kind == "auto" and self.kind != "logit"):
             return self
-        if self.kind == "logit" and kind == "probability":
-            return replace(self, values=sigmoid(self.values), kind=kind)
+        if self.kind == "logit" and kind in ("probability", "auto"):
+            return replace(self, values=sigmoid(self.values), kind="probability")
         raise InputError(f"scores of kind {self.kind!r} cannot be turned into {kind!r}")
 
 

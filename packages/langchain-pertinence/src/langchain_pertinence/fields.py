@@ -16,7 +16,7 @@ from pertinence.integration import (
     DtypeName,
     Handle,
     Options,
-    ScoreKind,
+    ScoreKindName,
     Truncation,
     options_of_fields,
 )
@@ -29,14 +29,14 @@ class OptionFields(BaseModel):
 
     A value that an option does not take, or a name that is none, raises `pertinence.OptionError` (a
     `ValueError`); pydantic's own doors, such as `model_validate`, wrap it in their `ValidationError`.
-    The `token` is read from `HF_TOKEN` where it is not given, and is never written out,
-    into pickles neither.
+    The `token` is read from `HF_TOKEN` where it is not given, the `api_key` from `PERTINENCE_API_KEY`;
+    neither is ever written out, not even into pickles.
     """
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=(), hide_input_in_errors=True)
 
     model: str | None = None
-    score_kind: ScoreKind = "probability"
+    score_kind: ScoreKindName = "auto"
     query_prefix: str = ""
     query_suffix: str = ""
     document_prefix: str = ""
@@ -53,6 +53,17 @@ class OptionFields(BaseModel):
     cache_folder: str | None = None
     local_files_only: bool = False
     model_kwargs: dict[str, Any] | None = None
+    base_url: str | None = None
+    dialect: str | dict[str, Any] | None = None
+    api_key: SecretStr | None = Field(
+        default_factory=secret_from_env("PERTINENCE_API_KEY", default=None), exclude=True
+    )
+    timeout: float = 120.0
+    max_retries: int = 3
+    concurrency: int = 8
+    headers: dict[str, str] | None = None
+    verify: bool | str = True
+    proxy: str | None = None
 
     _words: ClassVar[Mapping[str, str]] = {"top_k": "top_n"}
     _handle: Handle = PrivateAttr(default_factory=Handle)
@@ -98,8 +109,8 @@ class OptionFields(BaseModel):
         return copied
 
     def __getstate__(self) -> dict[Any, Any]:
-        # A pickle is a file on somebody's disk: the token stays behind.
-        return super(OptionFields, self.model_copy(update={"token": None})).__getstate__()
+        # A pickle is a file on somebody's disk: secrets stay behind.
+        return super(OptionFields, self.model_copy(update={"token": None, "api_key": None})).__getstate__()
 
     def _reranker(self) -> Reranker:
         return self._handle.reranker(self._options())

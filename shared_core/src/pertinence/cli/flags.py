@@ -15,8 +15,9 @@ from pertinence.options import Options
 
 __all__ = ["add_options", "flag", "options_of"]
 
-# A command line can be read by every process of the machine: the hub's token comes from HF_TOKEN.
-_NO_FLAG = frozenset({"token"})
+# A command line can be read by every process of the machine: secrets come from the environment, from
+# HF_TOKEN and PERTINENCE_API_KEY.
+_NO_FLAG = frozenset({"token", "api_key"})
 _METAVARS: Mapping[type, str] = {int: "N", float: "X", str: "TEXT"}
 
 
@@ -56,12 +57,18 @@ def _reading(hint: Any) -> dict[str, Any]:
     """How argparse is to read a value of this type."""
     if get_origin(hint) is Literal:
         return {"choices": get_args(hint)}
+    if {bool, str} <= {*get_args(hint)}:
+        return {"type": _switch_or_text, "metavar": "true|false|PATH"}
     kind = next(each for each in (*get_args(hint), hint) if each is not NoneType)
     if kind is bool:
         return {"action": "store_true"}
     if get_origin(kind) is Mapping:
         return {"type": _json_object, "metavar": "JSON"}
     return {"type": kind, "metavar": _METAVARS[kind]}
+
+
+def _switch_or_text(text: str) -> bool | str:
+    return {"true": True, "false": False}.get(text.lower(), text)
 
 
 def _json_object(text: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ _NEEDS_ESCAPE = re.compile("[\x85\u2028\u2029\ud800-\udfff]")
 _SCALES = {
     "probability": "a probability",
     "logit": "the model's logit",
-    "raw": "on the model's own scale",
+    "raw": "on the scale of the model or its server",
 }
 
 
@@ -95,8 +95,10 @@ def _reconfigure(*, encoding: str | None = None, errors: str | None = None) -> N
 
 def notes(ranking: Ranking[Passage]) -> Iterator[str]:
     """What the reader of a ranking should know of the texts behind it."""
+    if ranking.truncated is None and ranking.total:
+        yield "the server does not tell whether it cut long texts"
     counted: dict[str, int] = {
-        "cut to fit the model": ranking.truncated,
+        "cut to fit the model": ranking.truncated or 0,
         "empty": ranking.empty,
         "repaired (a lone surrogate, read as U+FFFD)": ranking.repaired,
         "given a new index or score in place of a field of that name": sum(

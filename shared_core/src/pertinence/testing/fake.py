@@ -15,7 +15,7 @@ import numpy as np
 from pertinence.errors import ClosedError
 from pertinence.integration import Options
 from pertinence.reranker import Reranker
-from pertinence.scorer import ScoreKind, Scorer, Scores, sigmoid
+from pertinence.scorer import ScoreKind, ScoreKindName, Scorer, Scores, sigmoid
 from pertinence.texts import repair
 
 __all__ = ["FakeScorer", "scoring_with", "word_overlap"]
@@ -31,7 +31,7 @@ def word_overlap(query: str, text: str) -> float:
 class _Request:
     query: str
     texts: list[str]
-    kind: ScoreKind
+    kind: ScoreKindName
     future: Future[Scores]
 
 
@@ -40,7 +40,8 @@ class FakeScorer:
 
     Args:
         score: the logit of one text.
-        kind: what it hands out: the logit itself (as `logit` or `raw`) or its sigmoid (`probability`).
+        kind: what it hands out: the logit itself (as `logit` or `raw`), or its sigmoid (`probability`
+            or `auto`).
         error: raised for every request instead of an answer, while it is set.
         max_words: texts are cut to so many words, and the cut ones counted.
 
@@ -56,7 +57,7 @@ class FakeScorer:
         self,
         score: Callable[[str, str], float] = word_overlap,
         *,
-        kind: ScoreKind = "probability",
+        kind: ScoreKindName = "probability",
         error: Exception | None = None,
         max_words: int = 512,
     ) -> None:
@@ -139,7 +140,7 @@ class FakeScorer:
             self._held = held
             self._changed.notify_all()
 
-    def _submit(self, query: str, texts: Sequence[str], kind: ScoreKind) -> Future[Scores]:
+    def _submit(self, query: str, texts: Sequence[str], kind: ScoreKindName) -> Future[Scores]:
         request = _Request(query=query, texts=list(texts), kind=kind, future=Future())
         with self._changed:
             if self._closed:
@@ -176,9 +177,10 @@ class FakeScorer:
         logits = np.array(
             [self.score(request.query, " ".join(each[: self.max_words])) for each in words], dtype=np.float32
         )
+        kind: ScoreKind = "probability" if request.kind == "auto" else request.kind
         return Scores(
-            values=sigmoid(logits) if request.kind == "probability" else logits,
-            kind=request.kind,
+            values=sigmoid(logits) if kind == "probability" else logits,
+            kind=kind,
             truncated=sum(len(each) > self.max_words for each in words),
             empty=sum(not each for each in words),
             repaired=sum(changed for _, changed in repaired),
@@ -188,7 +190,7 @@ class FakeScorer:
 class _Borrowed:
     """What a reranker gets of a shared `FakeScorer`: its own score kind, and no power to close it."""
 
-    def __init__(self, scorer: FakeScorer, kind: ScoreKind) -> None:
+    def __init__(self, scorer: FakeScorer, kind: ScoreKindName) -> None:
         self._scorer = scorer
         self._kind = kind
         self.name = scorer.name

@@ -28,11 +28,12 @@ class PertinenceEmbedding(BaseEmbedding):
 
     Fields are named and set by default as in `pertinence.integration.Options`, which explains them, but
     for `model_name` and those of LlamaIndex's own base class. A value that an option does not take, or
-    a name that is none, raises `pertinence.OptionError` (a `ValueError`). The `token` is never written
-    out, into pickles neither.
+    a name that is none, raises `pertinence.OptionError` (a `ValueError`). Neither `token` nor `api_key`
+    is ever written out, not even into pickles; the `api_key` is read from `PERTINENCE_API_KEY` where it
+    is not given.
 
     Attributes:
-        model_name: a folder, or a name on the hub.
+        model_name: a folder, or a name on the hub; with `base_url`, the server's name for it.
         embeddings_cache: taken only where queries and documents are embedded alike, with no prefix or
             prompt of their own: LlamaIndex looks up a query and a document of the same words as one.
     """
@@ -55,6 +56,15 @@ class PertinenceEmbedding(BaseEmbedding):
     cache_folder: str | None = None
     local_files_only: bool = False
     model_kwargs: dict[str, Any] | None = None
+    base_url: str | None = None
+    dialect: str | dict[str, Any] | None = None
+    api_key: SecretStr | None = Field(default=None, exclude=True)
+    timeout: float = 120.0
+    max_retries: int = 3
+    concurrency: int = 8
+    headers: dict[str, str] | None = None
+    verify: bool | str = True
+    proxy: str | None = None
 
     _handle: Handle = PrivateAttr(default_factory=Handle)
 
@@ -108,7 +118,9 @@ class PertinenceEmbedding(BaseEmbedding):
 
     def __getstate__(self) -> dict[str, Any]:
         # The base deletes what cannot be pickled from the very object it is given: a copy, therefore.
-        return super(PertinenceEmbedding, self.model_copy(update={"token": None})).__getstate__()
+        return super(
+            PertinenceEmbedding, self.model_copy(update={"token": None, "api_key": None})
+        ).__getstate__()
 
     def _get_query_embedding(self, query: str) -> Embedding:
         return self._listed([self._embedder().embed_query(_asked(query))])[0]

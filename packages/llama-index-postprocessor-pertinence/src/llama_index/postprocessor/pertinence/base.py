@@ -18,7 +18,7 @@ from pertinence.integration import (
     DtypeName,
     Handle,
     Options,
-    ScoreKind,
+    ScoreKindName,
     Truncation,
     check_query,
     options_of_fields,
@@ -41,7 +41,8 @@ class PertinenceRerank(BaseNodePostprocessor):
 
     Fields are named and set by default as in `pertinence.integration.Options`, which explains them, but
     for those below. A value that an option does not take, or a name that is none, raises
-    `pertinence.OptionError` (a `ValueError`). The `token` is never written out, into pickles neither.
+    `pertinence.OptionError` (a `ValueError`). Neither `token` nor `api_key` is ever written
+    out, not even into pickles; the `api_key` is read from `PERTINENCE_API_KEY` where it is not given.
 
     Attributes:
         top_n: how many nodes to keep; None keeps all.
@@ -58,7 +59,7 @@ class PertinenceRerank(BaseNodePostprocessor):
     threshold: float | None = None
     metadata_mode: MetadataMode = MetadataMode.EMBED
     keep_retrieval_score: bool = False
-    score_kind: ScoreKind = "probability"
+    score_kind: ScoreKindName = "auto"
     query_prefix: str = ""
     query_suffix: str = ""
     document_prefix: str = ""
@@ -75,6 +76,15 @@ class PertinenceRerank(BaseNodePostprocessor):
     cache_folder: str | None = None
     local_files_only: bool = False
     model_kwargs: dict[str, Any] | None = None
+    base_url: str | None = None
+    dialect: str | dict[str, Any] | None = None
+    api_key: SecretStr | None = Field(default=None, exclude=True)
+    timeout: float = 120.0
+    max_retries: int = 3
+    concurrency: int = 8
+    headers: dict[str, str] | None = None
+    verify: bool | str = True
+    proxy: str | None = None
 
     _handle: Handle = PrivateAttr(default_factory=Handle)
 
@@ -126,7 +136,9 @@ class PertinenceRerank(BaseNodePostprocessor):
 
     def __getstate__(self) -> dict[str, Any]:
         # The base deletes what cannot be pickled from the very object it is given: a copy, therefore.
-        return super(PertinenceRerank, self.model_copy(update={"token": None})).__getstate__()
+        return super(
+            PertinenceRerank, self.model_copy(update={"token": None, "api_key": None})
+        ).__getstate__()
 
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None

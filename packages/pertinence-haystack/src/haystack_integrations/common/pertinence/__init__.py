@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from haystack_integrations.common.pertinence.copies import TokenStaysBehind
+from haystack_integrations.common.pertinence.copies import SecretsStayBehind
 from haystack_integrations.common.pertinence.forms import (
     check_forms,
     device_name,
@@ -11,7 +11,7 @@ from haystack_integrations.common.pertinence.forms import (
 )
 
 __all__ = [
-    "TokenStaysBehind",
+    "SecretsStayBehind",
     "check_forms",
     "device_name",
     "score_kind",

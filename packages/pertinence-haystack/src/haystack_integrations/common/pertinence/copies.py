@@ -1,4 +1,4 @@
-"""Copies keep the token of a component; its pickles do not."""
+"""Copies keep the secrets of a component; its pickles do not."""
 
 from __future__ import annotations
 
@@ -8,18 +8,14 @@ from typing import Any, Self
 from haystack.utils import Secret
 from haystack.utils.auth import SecretType
 
-__all__ = ["TokenStaysBehind"]
+__all__ = ["SecretsStayBehind"]
 
 
-class TokenStaysBehind:
-    """Keeps a token that was given as such out of pickles: each is a file on somebody's disk."""
-
-    token: Secret | None
+class SecretsStayBehind:
+    """Keeps secrets that were given as such out of pickles: each is a file on somebody's disk."""
 
     def __getstate__(self) -> dict[str, Any]:
-        token = self.token
-        kept = None if token is not None and token.type is SecretType.TOKEN else token
-        return {**self.__dict__, "token": kept}
+        return {name: None if _is_plain(value) else value for name, value in self.__dict__.items()}
 
     def __copy__(self) -> Self:
         return self._with({name: value for name, value in self.__dict__.items() if name != "_handle"})
@@ -32,3 +28,7 @@ class TokenStaysBehind:
         # A handle of its own, so that closing a copy leaves the original at work.
         copied.__dict__.update({"_handle": deepcopy(self.__dict__["_handle"]), **state})
         return copied
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, Secret) and value.type is SecretType.TOKEN

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from haystack import Document
 from haystack.utils import ComponentDevice, Secret
 
 from pertinence import InputError, OptionError
-from pertinence.integration import ScoreKind
+from pertinence.integration import ScoreKindName
 
 __all__ = ["check_forms", "device_name", "score_kind", "text_with_meta"]
 
@@ -30,16 +30,17 @@ def device_name(device: object) -> str:
     return device.to_torch_str()
 
 
-def check_forms(token: object, fields: object, separator: object) -> None:
+def check_forms(secrets: Mapping[str, object], fields: object, separator: object) -> None:
     """Refuse what only Haystack knows and cannot use.
 
-    A token that is no `Secret` would be written out with its component; a single name instead of a list of
+    A secret that is no `Secret` would be written out with its component; a single name instead of a list of
     names would be read letter by letter.
 
-    :raises OptionError: It names the parameter; a token is not shown.
+    :raises OptionError: It names the parameter; a secret is not shown.
     """
-    if token is not None and not isinstance(token, Secret):
-        raise OptionError(f"token must be a Secret or None, not {type(token).__name__}")
+    for name, secret in secrets.items():
+        if secret is not None and not isinstance(secret, Secret):
+            raise OptionError(f"{name} must be a Secret or None, not {type(secret).__name__}")
     listed = isinstance(fields, list | tuple) and all(isinstance(name, str) for name in fields)
     if not listed and fields is not None:
         raise OptionError(f"meta_fields_to_embed must be a list of names or None, got {fields!r}")
@@ -47,11 +48,13 @@ def check_forms(token: object, fields: object, separator: object) -> None:
         raise OptionError(f"embedding_separator must be a string, got {separator!r}")
 
 
-def score_kind(scale_score: object) -> ScoreKind:
-    """What Haystack's `scale_score` asks for: probabilities, or the model's own logits.
+def score_kind(scale_score: object) -> ScoreKindName:
+    """What `scale_score` asks for: probabilities, the model's own logits, or (None) what can be had.
 
-    :raises OptionError: It is neither True nor False.
+    :raises OptionError: It is none of the three.
     """
+    if scale_score is None:
+        return "auto"
     if not isinstance(scale_score, bool):
         raise OptionError(f"scale_score must be True or False, got {scale_score!r}")
     return "probability" if scale_score else "logit"

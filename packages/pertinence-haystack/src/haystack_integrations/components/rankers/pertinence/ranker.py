@@ -11,7 +11,7 @@ from typing import Any
 from haystack import Document, component, default_from_dict, default_to_dict
 from haystack.utils import ComponentDevice, Secret
 
-from haystack_integrations.common.pertinence import TokenStaysBehind, check_forms, device_name, score_kind
+from haystack_integrations.common.pertinence import SecretsStayBehind, check_forms, device_name, score_kind
 from haystack_integrations.components.rankers.pertinence.documents import Candidate, answer, candidates
 from pertinence.integration import BackendName, DtypeName, Handle, Options, Truncation, options_from
 
@@ -19,13 +19,14 @@ __all__ = ["PertinenceRanker"]
 
 _WORDS = {"threshold": "score_threshold"}
 # Options whose value has a form of Haystack's own.
-_OWN_FORMS = ("score_kind", "device", "token")
+_OWN_FORMS = ("score_kind", "device", "token", "api_key")
 _PLAIN = tuple(_WORDS.get(name, name) for name in Options.names() if name not in _OWN_FORMS)
 _TOKEN = Secret.from_env_var(["HF_API_TOKEN", "HF_TOKEN"], strict=False)
+_API_KEY = Secret.from_env_var("PERTINENCE_API_KEY", strict=False)
 
 
 @component
-class PertinenceRanker(TokenStaysBehind):
+class PertinenceRanker(SecretsStayBehind):
     """
     Puts documents in order of relevance to a query and keeps the best.
 
@@ -43,7 +44,7 @@ class PertinenceRanker(TokenStaysBehind):
         *,
         model: str | None = None,
         top_k: int | None = None,
-        scale_score: bool = True,
+        scale_score: bool | None = None,
         score_threshold: float | None = None,
         query_prefix: str = "",
         query_suffix: str = "",
@@ -63,6 +64,15 @@ class PertinenceRanker(TokenStaysBehind):
         cache_folder: str | None = None,
         local_files_only: bool = False,
         model_kwargs: dict[str, Any] | None = None,
+        base_url: str | None = None,
+        dialect: str | dict[str, Any] | None = None,
+        api_key: Secret | None = _API_KEY,
+        timeout: float = 120.0,
+        max_retries: int = 3,
+        concurrency: int = 8,
+        headers: dict[str, str] | None = None,
+        verify: bool | str = True,
+        proxy: str | None = None,
     ) -> None:
         """
         Set what to load and how to score; nothing is loaded yet.
@@ -70,12 +80,14 @@ class PertinenceRanker(TokenStaysBehind):
         The parameters that are not listed here are explained by `pertinence.integration.Options`.
 
         :param top_k: How many documents to keep; None keeps all.
-        :param scale_score: True gives probabilities, False the model's own logits.
+        :param scale_score: True gives probabilities, False the model's own logits; None gives probabilities
+            too, but where only a server knows its scale, its scores as they come: `meta` says which they are.
         :param score_threshold: Keep scores greater than or equal to it, before `top_k`; None keeps all.
         :param meta_fields_to_embed: Metadata that is put before a document's text, where it is not None.
         :param embedding_separator: What stands between those and the text.
         :param device: The device of the torch backend; None leaves the choice to the core.
         :param token: Access token of the model hub.
+        :param api_key: Key of the server that `base_url` names.
         :raises OptionError: A value that a parameter does not take; a `ValueError`.
         """
         self.model = model
@@ -100,18 +112,27 @@ class PertinenceRanker(TokenStaysBehind):
         self.cache_folder = cache_folder
         self.local_files_only = local_files_only
         self.model_kwargs = model_kwargs
+        self.base_url = base_url
+        self.dialect = dialect
+        self.api_key = api_key
+        self.timeout = timeout
+        self.max_retries = max_retries
+        self.concurrency = concurrency
+        self.headers = headers
+        self.verify = verify
+        self.proxy = proxy
         self._handle = Handle()
-        check_forms(token, meta_fields_to_embed, embedding_separator)
+        check_forms({"token": token, "api_key": api_key}, meta_fields_to_embed, embedding_separator)
         options = options_from(self._values(), _WORDS)
         # Paths become text here: what a component holds must be writable as YAML.
         self.model, self.cache_folder = options.model, options.cache_folder
 
     def to_dict(self) -> dict[str, Any]:
         """
-        Write the component out; a token that is no environment variable cannot be written.
+        Write the component out; a secret that is no environment variable cannot be written.
 
         :returns: JSON-able data.
-        :raises ValueError: The token was given as such.
+        :raises ValueError: The token or the key was given as such.
         """
         names = [name for name in inspect.signature(type(self).__init__).parameters if name != "self"]
         return default_to_dict(self, **{name: deepcopy(getattr(self, name)) for name in names})
@@ -182,8 +203,9 @@ class PertinenceRanker(TokenStaysBehind):
 
     def _options(self, **changes: Any) -> Options:
         # Secrets are resolved when they are needed: a component is made and written out without them.
-        token = None if self.token is None else self.token.resolve_value()
-        return options_from({**self._values(**changes), "token": token}, _WORDS)
+        secrets = {"token": self.token, "api_key": self.api_key}
+        resolved = {name: None if each is None else each.resolve_value() for name, each in secrets.items()}
+        return options_from({**self._values(**changes), **resolved}, _WORDS)
 
     def _values(self, **changes: Any) -> dict[str, Any]:
         values = {name: getattr(self, name) for name in (*_PLAIN, "scale_score")}
