@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from benchmarks.machine import Use, watched
 
-__all__ = ["Race", "Times", "interleaved"]
+__all__ = ["Race", "Times", "interleaved", "taking_turns"]
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,28 @@ def interleaved(
     warm_up: int = 1,
     wait: Callable[[], None] | None = None,
 ) -> Race:
+    """`taking_turns` for contenders of this process, whose calls are timed here."""
+    stopwatches = {name: _timed(call) for name, call in contenders.items()}
+    return taking_turns(stopwatches, rounds, warm_up=warm_up, wait=wait)
+
+
+def taking_turns(
+    contenders: Mapping[str, Callable[[], float]],
+    rounds: int,
+    *,
+    warm_up: int = 1,
+    wait: Callable[[], None] | None = None,
+    workers: Sequence[int] = (),
+) -> Race:
     """Run every contender once a round; each round begins with another, so that none always follows the same.
 
     Args:
-        contenders: what to run, by name.
+        contenders: what to run, by name; each says how many seconds it took.
         rounds: how many rounds count.
         warm_up: how many come before them.
         wait: called after a round in which others used the machine, which is then run again. Only for
             rounds of a second and more: what others take is known to a hundredth of a second.
+        workers: processes that work for the contenders, and are not others.
     """
     names = list(contenders)
     seconds: dict[str, list[float]] = {name: [] for name in names}
@@ -64,17 +78,26 @@ def interleaved(
     while number < rounds:
         first = number % len(names)
         took: dict[str, float] = {}
-        with watched() as use:
+        with watched(workers) as use:
             for name in names[first:] + names[:first]:
-                start = time.perf_counter()
-                contenders[name]()
-                took[name] = time.perf_counter() - start
+                took[name] = contenders[name]()
+        if number < 0:
+            number += 1
+            continue
         if wait is not None and not use.quiet:
             wait()
             continue
-        if number >= 0:
-            others.add(use)
-            for name in names:
-                seconds[name].append(took[name])
+        others.add(use)
+        for name in names:
+            seconds[name].append(took[name])
         number += 1
     return Race({name: Times(each) for name, each in seconds.items()}, others)
+
+
+def _timed(call: Callable[[], object]) -> Callable[[], float]:
+    def stopwatch() -> float:
+        start = time.perf_counter()
+        call()
+        return time.perf_counter() - start
+
+    return stopwatch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -14,7 +14,19 @@ from pathlib import Path
 __all__ = ["BusyError", "Use", "cores", "facts", "wait_until_quiet", "watched"]
 
 _STAT = Path("/proc/stat")
-_LIBRARIES = ("numpy", "onnxruntime", "sentence-transformers", "tokenizers", "torch", "transformers")
+_LIBRARIES = (
+    "haystack-ai",
+    "langchain-classic",
+    "llama-index-core",
+    "numpy",
+    "onnxruntime",
+    "openvino",
+    "sentence-transformers",
+    "sentence-transformers-haystack",
+    "tokenizers",
+    "torch",
+    "transformers",
+)
 _INSTRUCTIONS = {"avx2": "AVX2", "avx512f": "AVX-512", "avx512_vnni": "VNNI", "avx512_bf16": "bfloat16"}
 _ANYWAY = "--anyway measures all the same"
 # A tenth of one of two processors is what an idle system and this check itself take.
@@ -31,7 +43,7 @@ class Use:
 
     Attributes:
         total: what there was; 0 where the system does not tell.
-        others: what was used by others than this process and its ended children.
+        others: what was used by others than this process, its ended children and its workers.
     """
 
     total: float = 0.0
@@ -99,22 +111,27 @@ def _refuse_if_busy(seconds: float = 1.0) -> None:
 
 
 @contextmanager
-def watched() -> Iterator[Use]:
-    """What the processors do while this is entered, known when it is left."""
+def watched(workers: Sequence[int] = ()) -> Iterator[Use]:
+    """What the processors do while this is entered, known when it is left.
+
+    Args:
+        workers: ids of processes that are no others; they must live as long as this is entered.
+    """
     use = Use()
-    before = _times()
+    before = _times(workers)
     yield use
-    after = _times()
+    after = _times(workers)
     if before is not None and after is not None:
         total, busy, own = (late - early for early, late in zip(before, after, strict=True))
         use.add(Use(total=total, others=busy - own))
 
 
-def _times() -> tuple[float, float, float] | None:
-    """Seconds of all processors: in all, not idle (what a host took away included), and this process's."""
+def _times(workers: Sequence[int]) -> tuple[float, float, float] | None:
+    """Seconds of all processors: in all, not idle (what a host took away included), and our own."""
     try:
         # user nice system idle iowait irq softirq steal; guests are counted in user and nice already.
         ticks = [int(each) for each in _STAT.read_text().split("\n", 1)[0].split()[1:9]]
+        working = sum(map(_ticks_of, workers))
     except OSError:
         return None
     second = os.sysconf("SC_CLK_TCK")
@@ -122,8 +139,15 @@ def _times() -> tuple[float, float, float] | None:
     return (
         sum(ticks) / second,
         (sum(ticks) - ticks[3] - ticks[4]) / second,
-        own.user + own.system + own.children_user + own.children_system,
+        own.user + own.system + own.children_user + own.children_system + working / second,
     )
+
+
+def _ticks_of(process: int) -> int:
+    """What a process and its ended children have used."""
+    # Its name, in brackets, may hold blanks; the four figures come eleven fields after it.
+    after_name = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, after_name[11:15]))
 
 
 def facts() -> dict[str, str]:

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-
-from haystack import Document as HaystackDocument
-from langchain_core.documents import Document
-from llama_index.core.schema import NodeWithScore, TextNode
 
 from benchmarks.clock import Times, interleaved
+from benchmarks.doors import CORE, doors
 from benchmarks.machine import facts
 from benchmarks.report import Report, Table, Target
 from benchmarks.texts import plain_passages
-from haystack_integrations.components.rankers.pertinence import PertinenceRanker
-from langchain_pertinence import PertinenceRerank
-from llama_index.postprocessor.pertinence import PertinenceRerank as LlamaRerank
-from pertinence import Reranker
 from pertinence.testing import FakeScorer, scoring_with
 
 __all__ = ["measure"]
@@ -24,16 +16,14 @@ __all__ = ["measure"]
 ROUNDS = 500
 DOCUMENTS = 100
 WORDS = 100
-QUERY = "Quand faut-il remuer le compost ?"
 MILLISECONDS = 1.0
-CORE = "`Reranker.rank`"
 
 
 def measure(asked: argparse.Namespace) -> Report:
     """The synchronous door of each adapter, and the core alone, in turns."""
     rounds = asked.rounds or ROUNDS
     with scoring_with(FakeScorer(score=lambda query, text: float(len(text)))):
-        race = interleaved(_doors(), rounds, warm_up=20)
+        race = interleaved(doors(plain_passages(DOCUMENTS, WORDS)), rounds, warm_up=20)
     times = race.times
     added = {name: (each.median - times[CORE].median) * 1000 for name, each in times.items()}
     return Report(
@@ -67,23 +57,6 @@ def measure(asked: argparse.Namespace) -> Report:
             "taken_by_others": race.use.by_others,
         },
     )
-
-
-def _doors() -> dict[str, Callable[[], object]]:
-    """Each over documents with the metadata that a loader leaves on them."""
-    texts = plain_passages(DOCUMENTS, WORDS)
-    about = [{"source": "corpus.jsonl", "page": page, "language": "fr"} for page in range(DOCUMENTS)]
-    both = [*zip(texts, about, strict=True)]
-    documents = [Document(page_content=text, metadata=meta, id=str(meta["page"])) for text, meta in both]
-    nodes = [NodeWithScore(node=TextNode(text=text, metadata=meta), score=0.5) for text, meta in both]
-    candidates = [HaystackDocument(content=text, meta=meta, score=0.5) for text, meta in both]
-    core, langchain, llama, haystack = Reranker(), PertinenceRerank(), LlamaRerank(), PertinenceRanker()
-    return {
-        CORE: lambda: core.rank(QUERY, texts),
-        "LangChain `compress_documents`": lambda: langchain.compress_documents(documents, QUERY),
-        "LlamaIndex `postprocess_nodes`": lambda: llama.postprocess_nodes(nodes, query_str=QUERY),
-        "Haystack `run`": lambda: haystack.run(QUERY, candidates),
-    }
 
 
 def _row(name: str, times: Times, added: float) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,6 +57,7 @@ class Report:
         targets: what was promised of it.
         notes: under what conditions it was measured, one sentence each.
         figures: everything, unrounded, for the JSON file.
+        pictures: SVG by file name, what each shows by the same name in `captions`.
     """
 
     name: str
@@ -64,8 +65,14 @@ class Report:
     targets: Sequence[Target] = ()
     notes: Sequence[str] = ()
     figures: dict[str, Any] = field(default_factory=dict)
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    captions: Mapping[str, str] = field(default_factory=dict)
 
     def text(self) -> str:
+        """Its name, then what it says."""
+        return f"# {self.name}\n\n{self.body()}\n"
+
+    def body(self) -> str:
         """Tables, then targets, then notes."""
         tables = [*self.tables]
         if self.targets:
@@ -74,7 +81,7 @@ class Report:
             ]
             tables.append(Table(title="Targets", columns=("target", "wanted", "got", ""), rows=rows))
         notes = "\n".join(f"- {note}" for note in self.notes)
-        return "\n\n".join([f"# {self.name}", *(table.text() for table in tables), notes]).rstrip() + "\n"
+        return "\n\n".join([*(table.text() for table in tables), notes]).rstrip()
 
     def save(self, folder: Path) -> Path:
         """Write the figures into `folder`, under the name and the time, and say where."""
@@ -89,4 +96,10 @@ class Report:
             **self.figures,
         }
         path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        self.draw(folder)
         return path
+
+    def draw(self, folder: Path) -> None:
+        """Write the pictures into `folder`, over those of last time."""
+        for name, picture in self.pictures.items():
+            (folder / name).write_text(picture, encoding="utf-8")

@@ -1,210 +1,185 @@
-"""Our backends against `sentence_transformers.CrossEncoder.predict`: one process, in turns, float32 on the
-processor; on random weights in the shapes of real rerankers, and on the embedded default.
+"""Every engine on the same texts, each in a process of its own, taking turns: how fast, how much memory,
+and how far the scores are from those of `sentence_transformers.CrossEncoder.predict` in float32.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
-from tempfile import TemporaryDirectory
-from typing import Any
-from unittest.mock import patch
 
-import numpy as np
-import torch
-
-from benchmarks.clock import Times, interleaved
-from benchmarks.engines import OURS, PEER, Score, engines
-from benchmarks.machine import Use, cores, facts, wait_until_quiet
-from benchmarks.models import DEFAULT, Model, prepared
-from benchmarks.report import Report, Table, Target
+from benchmarks.clock import taking_turns
+from benchmarks.compare import Measured, Scored, targets
+from benchmarks.engines import ENGINES, PREDICT, Fleet, fleet, products
+from benchmarks.machine import cores, facts, wait_until_quiet
+from benchmarks.models import DEFAULT, Model, own_cache, prepared
+from benchmarks.processes import Worker
+from benchmarks.report import Report, Table
 from benchmarks.texts import Work, folder_of_data, length_mix, piaf
-from pertinence.agreement import drift_over_spread, max_drift
-from pertinence.scorer import Float32, ScoreKind
 
 __all__ = ["measure"]
 
-MODELS = ("mminilm-L6", "camembert-L2", DEFAULT)
-ROUNDS = 7
-PIAF_QUESTIONS = 3
-# What a first stage commonly hands on, and all that the data holds of each question.
-PIAF_CANDIDATES = 50
-# Times faster than `predict`, and the most that a score may differ.
-WANTED = {"torch": (2.0, 1e-5), "onnx": (3.5, 1e-4)}
+MODELS = ("mminilm-L6", "camembert-L2", "camembert-base", DEFAULT)
+ROUNDS = 5
+# What a first stage commonly hands on.
+PIAF_CANDIDATES = 20
+PIAF_QUESTIONS = 2
+# A round of these takes minutes.
+LARGE = ("camembert-base",)
+ROUNDS_OF_LARGE = 2
 COLUMNS = (
     "model",
     "engine",
     "median ms",
     "fastest to slowest",
-    "pairs/s",
     "x predict",
-    "lowest to highest",
+    "pairs/s",
+    "GF/s",
+    "of peak",
+    "peak MB",
     "drift",
-    "of logits",
     "over spread",
+    "tau",
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """One model on one piece of work: who took how long, and how far the scores are from the peer's."""
-
-    model: Model
-    work: Work
-    tokens: int
-    times: dict[str, Times]
-    scores: dict[str, dict[ScoreKind, Float32]]
-    use: Use
-
-    def faster(self, engine: str) -> float:
-        """How many times faster than the peer: the median of the rounds' own ratios."""
-        return float(np.median(self.times[engine].ratios(self.times[PEER])))
-
-    def drift(self, engine: str, kind: ScoreKind) -> float:
-        """The largest difference to one of the peer's scores."""
-        return max_drift(self.scores[PEER][kind], self.scores[engine][kind])
-
-    def over_spread(self, engine: str) -> float:
-        """The drift of logits in standard deviations of the peer's."""
-        return drift_over_spread(self.scores[PEER]["logit"], self.scores[engine]["logit"])
-
-    def rows(self) -> Iterator[list[str]]:
-        """Its lines of the table."""
-        for engine, times in self.times.items():
-            ratios = times.ratios(self.times[PEER])
-            yield [
-                self.model.name,
-                engine if engine == PEER else f"ours, {engine}",
-                f"{times.median * 1000:,.0f}",
-                f"{min(times.seconds) * 1000:,.0f} to {max(times.seconds) * 1000:,.0f}",
-                f"{self.work.pairs / times.median:.1f}",
-                f"{self.faster(engine):.2f}",
-                f"{min(ratios):.2f} to {max(ratios):.2f}",
-                *(("", "", "") if engine == PEER else self._drifts(engine)),
-            ]
-
-    def _drifts(self, engine: str) -> tuple[str, str, str]:
-        probability, logit = self.drift(engine, "probability"), self.drift(engine, "logit")
-        return f"{probability:.0e}", f"{logit:.0e}", f"{self.over_spread(engine):.0e}"
-
-    def targets(self) -> Iterator[Target]:
-        """What was promised of it."""
-        for engine, (least, most) in WANTED.items():
-            who, faster = f"{self.model.name}, {engine}", self.faster(engine)
-            yield Target(
-                what=f"{who}: times predict", wanted=f">= {least}", got=f"{faster:.2f}", met=faster >= least
-            )
-            drift = self.drift(engine, "probability")
-            yield Target(
-                what=f"{who}: score drift", wanted=f"<= {most:.0e}", got=f"{drift:.0e}", met=drift <= most
-            )
-
-    def figures(self) -> dict[str, Any]:
-        """Everything, unrounded."""
-        engines: dict[str, Any] = {
-            engine: {"seconds": times.seconds, "times_predict": self.faster(engine)}
-            for engine, times in self.times.items()
-        }
-        for engine in OURS:
-            engines[engine] |= {
-                "drift": self.drift(engine, "probability"),
-                "drift_of_logits": self.drift(engine, "logit"),
-                "drift_over_spread": self.over_spread(engine),
-            }
-        return {
-            "model": self.model.name,
-            "work": self.work.name,
-            "pairs": self.work.pairs,
-            "tokens": self.tokens,
-            "taken_by_others": self.use.by_others,
-            "engines": engines,
-        }
 
 
 def measure(asked: argparse.Namespace) -> Report:
     """Every model on the length mix, and on PIAF's own passages where they are at hand."""
-    rounds = asked.rounds or ROUNDS
     wait = None if asked.anyway else partial(wait_until_quiet, asked.patience * 60)
-    candidates = piaf(PIAF_QUESTIONS, PIAF_CANDIDATES)
     mixed: list[Measured] = []
     real: list[Measured] = []
-    with (
-        TemporaryDirectory(prefix="pertinence-bench-") as cache,
-        patch.dict(os.environ, PERTINENCE_CACHE=cache),
-    ):
+    left_out: dict[str, str] = {}
+    why: dict[str, str] = {}
+    with own_cache():
         for name in asked.models or MODELS:
-            with prepared(name) as model, engines(model) as contenders:
-                mixed.append(side_by_side(model, length_mix(model.tokenizer), contenders, rounds, wait))
+            large = name in LARGE
+            rounds = asked.rounds or (ROUNDS_OF_LARGE if large else ROUNDS)
+            candidates = piaf(1 if large else PIAF_QUESTIONS, PIAF_CANDIDATES)
+            with (
+                prepared(name) as model,
+                fleet(model, ENGINES) as engines,
+                products(engines.kernels.values()) as peaks,
+            ):
+                left_out |= engines.left_out
+                why[model.name] = engines.why
+                mixed.append(side_by_side(model, length_mix(model.tokenizer), engines, peaks, rounds, wait))
                 if candidates is not None:
-                    real.append(side_by_side(model, candidates, contenders, rounds, wait))
+                    real.append(side_by_side(model, candidates, engines, peaks, rounds, wait))
+    measured = [*mixed, *real]
     return Report(
         name="speed",
         tables=[_table(each) for each in (mixed, real) if each],
-        targets=[target for each in mixed if each.model.ours is not None for target in each.targets()],
-        notes=_notes([*mixed, *real], rounds, anyway=asked.anyway),
+        targets=[target for each in mixed for target in targets(each)],
+        notes=[*_notes(measured, anyway=asked.anyway), *_remarks(left_out, why)],
         figures={
             "machine": facts(),
-            "rounds": rounds,
-            "measured": [each.figures() for each in (*mixed, *real)],
+            "left_out": left_out,
+            "automatic": why,
+            "measured": [each.figures() for each in measured],
         },
     )
 
 
 def side_by_side(
-    model: Model, work: Work, contenders: dict[str, Score], rounds: int, wait: Callable[[], None] | None
+    model: Model,
+    work: Work,
+    engines: Fleet,
+    peaks: dict[tuple[str, str], Worker],
+    rounds: int,
+    wait: Callable[[], None] | None,
 ) -> Measured:
-    """All contenders on the same work, round by round; `wait` as in `interleaved`."""
-
-    def run(score: Score, kind: ScoreKind) -> Float32:
-        return np.concatenate([score(query, texts, kind) for query, texts in work.queries])
-
-    timed: dict[str, Callable[[], Float32]] = {
-        name: partial(run, score, "probability") for name, score in contenders.items()
-    }
-    race = interleaved(timed, rounds, wait=wait)
-    return Measured(
-        model=model,
-        work=work,
-        tokens=work.tokens(model.tokenizer, most=512),
-        times=race.times,
-        scores={
-            name: {"probability": run(score, "probability"), "logit": run(score, "logit")}
-            for name, score in contenders.items()
+    """All engines and the bare products of their runtimes, round by round; `wait` as in `taking_turns`."""
+    lengths = work.lengths(model.tokenizer, most=512)
+    for worker in engines.workers.values():
+        worker.call("take", work=work.name, queries=work.queries)
+    race = taking_turns(
+        {
+            **{
+                engine.name: each.stopwatch("score", work=work.name)
+                for engine, each in engines.workers.items()
+            },
+            **{" ".join(kernel): worker.stopwatch("multiply") for kernel, worker in peaks.items()},
         },
+        rounds,
+        wait=wait,
+        workers=[*engines.processes, *(worker.process for worker in peaks.values())],
+    )
+    # Before anything else is asked, which might take memory of its own.
+    memory = {engine.name: worker.peak_memory() for engine, worker in engines.workers.items()}
+    return Measured(
+        model=model.name,
+        trained=model.trained,
+        work=work.name,
+        pairs=work.pairs,
+        tokens=sum(lengths),
+        flops=model.sizes.flops(lengths),
+        engines={engine.name: engine for engine in engines.workers},
+        kernels={engine.name: kernel for engine, kernel in engines.kernels.items()},
+        times=race.times,
+        memory=memory,
+        scores={
+            engine.name: Scored(
+                worker.call("probabilities", work=work.name), worker.call("logits", work=work.name)
+            )
+            for engine, worker in engines.workers.items()
+        },
+        rounds=rounds,
         use=race.use,
     )
 
 
 def _table(measured: list[Measured]) -> Table:
-    work = measured[0].work
+    pairs = ", ".join(dict.fromkeys(f"{each.pairs}" for each in measured))
     tokens = ", ".join(dict.fromkeys(f"{each.tokens:,}" for each in measured))
     return Table(
-        title=f"{work.name}: {work.pairs} pairs ({tokens} tokens, as the models' tokenizers count)",
+        title=f"{measured[0].work}: {pairs} pairs ({tokens} tokens, as the models' tokenizers count)",
         words=2,
         columns=COLUMNS,
         rows=[row for each in measured for row in each.rows()],
     )
 
 
-def _notes(measured: list[Measured], rounds: int, *, anyway: bool) -> list[str]:
+def _notes(measured: list[Measured], *, anyway: bool) -> Iterator[str]:
+    rounds = "; ".join(dict.fromkeys(f"{each.model} {each.rounds}" for each in measured))
     most = max(measured, key=lambda each: each.use.by_others or 0.0)
-    texts = (
-        f"Length mix: words of PIAF's passages. PIAF: the first {PIAF_CANDIDATES} BM25 candidates of each of "
-        f"{PIAF_QUESTIONS} questions of its dev part, one call a question."
+    yield f"Each engine in a process of its own, all taking turns; rounds after one not counted: {rounds}."
+    yield "Every round counts, disturbed or not (--anyway)." if anyway else "Disturbed rounds were run again."
+    yield (
+        f"`{PREDICT.name}` is `sentence_transformers.CrossEncoder.predict` in batches of 32. LangChain is "
+        "`CrossEncoderReranker` over a `BaseCrossEncoder` of a few lines that calls it (langchain-community, "
+        "which had one, is discontinued); LlamaIndex `SentenceTransformerRerank`; Haystack "
+        "`SentenceTransformersSimilarityRanker`. `padded int8` is what FlashRank does: onnxruntime, weights "
+        "quantised dynamically, one batch padded to the longest pair. Ours is `Reranker.score`; `auto` "
+        "names neither backend nor precision."
+    )
+    yield "x predict: the median of the rounds' own ratios."
+    yield (
+        "GF/s: matrix products of the full encoder on the pairs without padding, over the time of the whole "
+        "call. Effective, that is: an engine that computes less for the same scores (ours, of the last layer "
+        "only the row that the head reads) shows more. Of peak: the share of what the same runtime reaches "
+        "in the same precision on a bare product of 2048 x 2048 matrices, in the same rounds."
+    )
+    yield (
+        "Peak MB: the most that the process has held so far, loading included, in MB of 1,000,000 bytes "
+        "(PIAF comes after the length mix)."
+    )
+    yield (
+        f"Drift: the largest difference to a probability of `{PREDICT.name}`; over spread: the same of "
+        "logits, in their standard deviations. Tau: Kendall's, mean of the queries, where weights are "
+        "trained: on random weights an order means nothing."
+    )
+    yield f"Threads: {cores()} for every runtime."
+    yield (
+        "Length mix: words of PIAF's passages. PIAF: BM25's first "
+        f"{PIAF_CANDIDATES} candidates of a question of its dev part, one call a question."
         if folder_of_data()
         else "Length mix: words of the examples' corpus. PERTINENCE_DATA is not set, so PIAF is left out."
     )
-    return [
-        f"{rounds} rounds after one that is not counted, engines taking turns. `predict` is "
-        "`sentence_transformers.CrossEncoder.predict`, float32, batches of 32; ours is `Reranker.score`.",
-        "x predict: the median of the rounds' own ratios.",
-        "Every round counts, disturbed or not (--anyway)." if anyway else "Disturbed rounds were run again.",
-        "Drift: the largest difference to a score (a probability) of `predict`; the same of logits; and that "
-        "in standard deviations of the logits of `predict`.",
-        f"Threads: torch {torch.get_num_threads()}, onnxruntime {cores()}, tokenizers up to {cores()}.",
-        texts,
-        f"{most.use.told} (The most, {most.model.name} on {most.work.name}.)",
-    ]
+    yield f"{most.use.told} (The most, {most.model} on {most.work}.)"
+
+
+def _remarks(left_out: dict[str, str], why: dict[str, str]) -> Iterator[str]:
+    for model, reason in why.items():
+        yield f"Auto on {model}: {reason}."
+    for name, reason in left_out.items():
+        yield f"Left out: {name} ({reason})."

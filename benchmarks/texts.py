@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-__all__ = ["Work", "folder_of_data", "length_mix", "piaf", "plain_passages"]
+__all__ = ["Work", "even", "folder_of_data", "length_mix", "piaf", "plain_passages", "real_texts"]
 
 _HERE = Path(__file__).parent
 _OWN = _HERE.parent / "examples" / "corpus.jsonl"
@@ -35,10 +35,10 @@ class Work:
         """How many pairs it is in all."""
         return sum(len(texts) for _, texts in self.queries)
 
-    def tokens(self, tokenizer: Tokenizer, most: int) -> int:
-        """Tokens of all pairs, special ones included, each cut at `most`."""
+    def lengths(self, tokenizer: Tokenizer, most: int) -> list[int]:
+        """Tokens of each pair, special ones included, each cut at `most`."""
         both = [(query, text) for query, texts in self.queries for text in texts]
-        return sum(min(most, len(encoding.ids)) for encoding in tokenizer.encode_batch(both))
+        return [min(most, len(encoding.ids)) for encoding in tokenizer.encode_batch(both)]
 
 
 def folder_of_data() -> Path | None:
@@ -57,6 +57,21 @@ def length_mix(tokenizer: Tokenizer) -> Work:
     lengths = [len(tokenizer.encode(query, text).ids) for text in texts]
     assert lengths == mix["pair_lengths"], "a tokenizer that joins pairs in a way of its own"
     return Work(name="length mix", queries=[(query, texts)])
+
+
+def even(tokenizer: Tokenizer, pairs: int, length: int, query_length: int = 5) -> Work:
+    """One query and as many different texts, in pairs of `length` tokens each."""
+    words, draw = _words(), random.Random(length)
+    query = _cut(tokenizer, words, query_length, draw)
+    taken = query_length + tokenizer.num_special_tokens_to_add(is_pair=True)
+    texts: dict[str, None] = {}
+    # Documents that are the same are scored once: these are to be scored one by one.
+    while len(texts) < pairs:
+        text = _cut(tokenizer, words, length - taken, draw)
+        if text in texts:
+            draw.shuffle(words)  # A small corpus has no more to give in its own order.
+        texts[text] = None
+    return Work(name=f"{pairs:,} x {length}", queries=[(query, list(texts))])
 
 
 def piaf(questions: int, candidates: int) -> Work | None:
@@ -82,22 +97,24 @@ def piaf(questions: int, candidates: int) -> Work | None:
 
 def plain_passages(count: int, words: int) -> list[str]:
     """French passages of so many words, written for the project: the same wherever this runs."""
-    text = _own_words()
+    text = " ".join(_own_texts()).split()
     return [
         " ".join(islice(cycle(text), start, start + words)) for start in range(0, count * words, words + 1)
     ][:count]
 
 
-def _words() -> list[str]:
+def real_texts() -> list[str]:
+    """Every passage at hand."""
     data = folder_of_data()
-    if data is None:
-        return _own_words()
-    return " ".join(_corpus(data / "piaf-fr").values()).split()
+    return _own_texts() if data is None else list(_corpus(data / "piaf-fr").values())
 
 
-def _own_words() -> list[str]:
-    rows = map(json.loads, _OWN.read_text("utf-8").splitlines())
-    return " ".join(row["text"] for row in rows).split()
+def _words() -> list[str]:
+    return " ".join(real_texts()).split()
+
+
+def _own_texts() -> list[str]:
+    return [json.loads(row)["text"] for row in _OWN.read_text("utf-8").splitlines()]
 
 
 def _corpus(folder: Path) -> dict[str, str]:

@@ -73,6 +73,14 @@ _ROBERTA = {
 _MINILM = {"hidden_size": 384, "num_attention_heads": 12, "intermediate_size": 1536}
 
 SHAPES = {
+    # antoinelouis/crossencoder-camembert-base-mmarcoFR
+    "camembert-base": Shape(
+        model_type="camembert",
+        architecture="CamembertForSequenceClassification",
+        tokenizer=_sentence_piece,
+        sizes={"num_hidden_layers": 12, **_ROBERTA},
+        pad_token_id=1,
+    ),
     # antoinelouis/crossencoder-camembert-L2-mmarcoFR
     "camembert-L2": Shape(
         model_type="camembert",
