@@ -6,13 +6,14 @@ The first list is the reference: what a faster backend, another precision or a p
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 
 from pertinence.errors import InputError
 
-__all__ = ["drift_over_spread", "kendall_tau", "max_drift", "top_overlap"]
+__all__ = ["drift_over_spread", "kendall_tau", "max_drift", "spread_within", "top_overlap"]
 
 Float64 = npt.NDArray[np.float64]
 
@@ -79,6 +80,24 @@ def drift_over_spread(reference: npt.ArrayLike, other: npt.ArrayLike) -> float:
     if spread == 0:
         return math.inf if drift else 0.0
     return drift / spread
+
+
+def spread_within(lists: Iterable[npt.ArrayLike]) -> float:
+    """The standard deviation of scores around the mean of their own list, over all lists, in their units.
+
+    A ranking compares scores of one query only, so what sets queries apart is no room for a drift. Scores
+    that differ by less than float32 can tell apart have no spread: 0.
+
+    Raises:
+        InputError: there is no list, or one is empty, not flat or not finite.
+    """
+    arrays = [_both(scores, scores)[0] for scores in lists]
+    if not arrays:
+        raise InputError("without score lists there is no spread")
+    off = np.concatenate([scores - scores.mean() for scores in arrays])
+    spread = float(np.sqrt(np.mean(off * off)))
+    largest = max(float(np.abs(scores).max()) for scores in arrays)
+    return spread if spread > float(np.finfo(np.float32).eps) * largest else 0.0
 
 
 def _signs(scores: Float64, index: int) -> npt.NDArray[np.int64]:

@@ -5,17 +5,25 @@ from __future__ import annotations
 import atexit
 import functools
 import hashlib
+import json
 import logging
 import os
+import secrets
 import shutil
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
+from io import BufferedReader
 from pathlib import Path
 
-__all__ = ["cache_folder", "cached"]
+__all__ = ["cache_folder", "cached", "compiled_folder", "file_hash", "replace_text", "warn_once"]
 
 _log = logging.getLogger(__name__)
+# Written last: what lacks it, or disagrees with it, is not whole.
+_MANIFEST = ".manifest.json"
+# What a process that was killed left unfinished is cleared away after so long.
+_ABANDONED_AFTER = 24 * 3600.0
 
 
 def cache_folder(chosen: str | None = None) -> Path:
@@ -32,10 +40,11 @@ def cache_folder(chosen: str | None = None) -> Path:
 
 
 def cached(source: Path, kind: str, make: Callable[[Path], None], chosen: str | None = None) -> Path:
-    """The folder that `make` filled from the files of `source`, made now if it is not there.
+    """The folder that `make` filled from the files of `source`, made now if it is not there whole.
 
-    It is made beside its place and then renamed, so a process that dies half-way leaves nothing
-    that looks whole, and of two processes that make the same thing at once the first one wins.
+    It is made beside its place, with a manifest of its files, and then renamed: a process that dies
+    half-way leaves nothing that looks whole. An entry that was damaged since is told, removed and made
+    again. Of two processes that make the same thing at once, the first one wins.
 
     Args:
         source: the model's folder; its files' names, sizes and times are the key.
@@ -44,10 +53,44 @@ def cached(source: Path, kind: str, make: Callable[[Path], None], chosen: str | 
         chosen: the user's cache folder, if one was named.
     """
     name = f"{source.name}-{kind}-{_fingerprint(source, kind)}"
-    place = cache_folder(chosen) / name
-    if place.is_dir():
-        return place
-    return _made(_writable(place.parent, kind) / name, make)
+    folder = cache_folder(chosen)
+    return _whole(folder, name) or _made(_writable(folder, kind), name, make)
+
+
+def compiled_folder(runtime: str, chosen: str | None = None) -> Path:
+    """Where a runtime keeps what it compiled: it names and checks its files itself."""
+    return _writable(cache_folder(chosen) / f"compiled-{runtime}", f"what {runtime} compiles")
+
+
+def warn_once(text: str) -> None:
+    """Log this warning unless this process did so already."""
+    _warned(text)
+
+
+def replace_text(file: Path, text: str) -> None:
+    """Write a file beside its place and rename it: whoever reads it finds the old one or the new, whole.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f".{file.name}-{secrets.token_hex(8)}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def file_hash(file: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal."""
+    with file.open("rb") as opened:
+        return _hash(opened)
+
+
+@functools.cache
+def _warned(text: str) -> None:
+    _log.warning("%s", text)
 
 
 def _writable(folder: Path, kind: str) -> Path:
@@ -57,7 +100,8 @@ def _writable(folder: Path, kind: str) -> Path:
         with tempfile.TemporaryDirectory(dir=folder):
             return folder
     except OSError as error:
-        _log.warning("%s cannot be written (%s): %s is made again in every process", folder, error, kind)
+        reason = error.strerror or type(error).__name__
+        warn_once(f"{folder} cannot be written ({reason}): {kind} is made again in every process")
         return _folder_of_this_process()
 
 
@@ -68,28 +112,103 @@ def _folder_of_this_process() -> Path:
     return folder
 
 
-def _made(place: Path, make: Callable[[Path], None]) -> Path:
-    if place.is_dir():
+def _whole(folder: Path, name: str) -> Path | None:
+    """The first entry of this name that is whole; those that are not are removed.
+
+    Every entry has a last part of its own that is never used again: so a process that removes one it
+    found damaged can not hit the one that another process has put there since.
+    """
+    for place in _entries(folder, f"{name}-"):
+        if (fault := _fault(place)) is None:
+            return place
+        warn_once(f"{place} is damaged ({fault}): it is made again")
+        shutil.rmtree(place, ignore_errors=True)
+    return None
+
+
+def _made(folder: Path, name: str, make: Callable[[Path], None]) -> Path:
+    # What this process made where nothing can be kept is here, and not where it was looked for first.
+    if (place := _whole(folder, name)) is not None:
         return place
-    made = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+    _clear_abandoned(folder, name)
+    made = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder))
     try:
         make(made)
+        _seal(made)
+        if (place := _whole(folder, name)) is not None:
+            return place
+        place = folder / made.name.removeprefix(".")
         made.rename(place)
-    except OSError:
-        # Another process was first; its work is as good as this one's.
-        if not place.is_dir():
-            raise
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return place
 
 
+def _entries(folder: Path, prefix: str) -> list[Path]:
+    try:
+        return sorted(place for place in folder.iterdir() if place.name.startswith(prefix))
+    except OSError:
+        return []
+
+
+def _clear_abandoned(folder: Path, name: str) -> None:
+    for place in _entries(folder, f".{name}-"):
+        try:
+            abandoned = time.time() - place.stat().st_mtime > _ABANDONED_AFTER
+        except OSError:
+            continue
+        if abandoned:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _seal(folder: Path) -> None:
+    """Bring the files to the disk, and write down what they are."""
+    facts = {}
+    for file in _files(folder):
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())
+            facts[file.relative_to(folder).as_posix()] = [*_stamp(file), _hash(opened)]
+    replace_text(folder / _MANIFEST, json.dumps(facts))
+
+
+def _fault(folder: Path) -> str | None:
+    """What is wrong with an entry; None if it is as it was made.
+
+    Content is read again only where a file's time has changed, so that opening a good one costs nothing.
+    """
+    try:
+        facts = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        for name, (size, time_ns, content) in facts.items():
+            file = folder / name
+            if not file.is_file():
+                return f"{name} is missing"
+            stamp = _stamp(file)
+            if stamp[0] != size:
+                return f"{name} has {stamp[0]} bytes of {size}"
+            if stamp[1] != time_ns and file_hash(file) != content:
+                return f"{name} has changed"
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        return f"no good {_MANIFEST}: {type(error).__name__}"
+    return None
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (file for file in sorted(folder.rglob("*")) if file.is_file())
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    facts = file.stat()
+    return facts.st_size, facts.st_mtime_ns
+
+
+def _hash(opened: BufferedReader) -> str:
+    return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
 def _fingerprint(source: Path, kind: str) -> str:
     digest = hashlib.sha256(f"{_own_version()} {kind} {source.resolve()}".encode())
-    for file in sorted(source.rglob("*")):
-        if file.is_file():
-            facts = file.stat()
-            digest.update(f"{file.relative_to(source)} {facts.st_size} {facts.st_mtime_ns}".encode())
+    for file in _files(source):
+        digest.update(f"{file.relative_to(source)} {' '.join(map(str, _stamp(file)))}".encode())
     return digest.hexdigest()[:16]
 
 

@@ -1,0 +1,33 @@
+"""The quality gate: does a faster form of a model rank as its float32 form does?
+
+A candidate is run beside the reference on questions with their passages; what is measured is held
+against limits; the report says passed, refused or not judged, and why.
+"""
+
+from __future__ import annotations
+
+from pertinence.gate.builtin import built_in, calibration_pairs
+from pertinence.gate.limits import Limits, Reason
+from pertinence.gate.measuring import Figures, QuestionFigures
+from pertinence.gate.reading import read_sets
+from pertinence.gate.report import Contender, GateReport, Subject, write_reports
+from pertinence.gate.running import judge, pairs_to_score
+from pertinence.gate.sets import Question, QuestionSet
+
+__all__ = [
+    "Contender",
+    "Figures",
+    "GateReport",
+    "Limits",
+    "Question",
+    "QuestionFigures",
+    "QuestionSet",
+    "Reason",
+    "Subject",
+    "built_in",
+    "calibration_pairs",
+    "judge",
+    "pairs_to_score",
+    "read_sets",
+    "write_reports",
+]

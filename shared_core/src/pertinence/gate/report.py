@@ -1,0 +1,237 @@
+"""The gate's report: what was judged, on what, with which figures and verdict; as JSON and as a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pertinence.errors import InputError
+from pertinence.gate.limits import VERDICTS, Limits, Reason, VerdictName
+from pertinence.gate.measuring import Figures, QuestionFigures
+from pertinence.gate.sets import QuestionSet
+from pertinence.local.processor import Processor, processor
+from pertinence.local.verdicts import runtimes_of
+
+__all__ = ["Contender", "GateReport", "SetFacts", "Subject", "write_reports"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """How a model is run: backend, precision, and the versions of what computes it, by package."""
+
+    backend: str
+    dtype: str
+    runtimes: Mapping[str, str]
+
+    @classmethod
+    def here(cls, backend: str, dtype: str) -> Contender:
+        """With the versions that are installed."""
+        return cls(backend=backend, dtype=dtype, runtimes=runtimes_of(backend))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is judged.
+
+    Attributes:
+        model: its name.
+        fingerprint: which files the verdict is about (see `pertinence.local.fingerprint`).
+        candidate: the faster form.
+        reference: what it is held against.
+        processor: where both were run.
+        date: the day, as YYYY-MM-DD, UTC.
+    """
+
+    model: str
+    fingerprint: str
+    candidate: Contender
+    reference: Contender
+    processor: Processor
+    date: str
+
+    @classmethod
+    def here(cls, model: str, fingerprint: str, candidate: Contender, reference: Contender) -> Subject:
+        """On this machine, today."""
+        return cls(
+            model=model,
+            fingerprint=fingerprint,
+            candidate=candidate,
+            reference=reference,
+            processor=processor(),
+            date=datetime.now(UTC).date().isoformat(),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetFacts:
+    """Which questions a report is about: the set's name, how many of how many, and their digest."""
+
+    name: str
+    questions: int
+    total: int
+    digest: str
+
+    @classmethod
+    def of(cls, questions: QuestionSet) -> SetFacts:
+        """The facts of a set."""
+        count = len(questions.questions)
+        return cls(name=questions.name, questions=count, total=questions.total, digest=questions.digest)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateReport:
+    """A verdict with all that it rests on.
+
+    Attributes:
+        subject: what was judged.
+        verdict: `passed`, `refused` or `not judged`.
+        reasons: why it is not `passed`, each by name.
+        limits: what was refused.
+        figures: over all questions; without those of order where nothing was judged.
+        sets: the questions, by set.
+        questions: the figures of each question.
+    """
+
+    subject: Subject
+    verdict: VerdictName
+    reasons: tuple[Reason, ...]
+    limits: Limits
+    figures: Figures
+    sets: tuple[SetFacts, ...]
+    questions: tuple[QuestionFigures, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the candidate may stand in for the reference."""
+        return self.verdict == "passed"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON data; backend, dtype and the like stand at the top, where readers look for them."""
+        subject = self.subject
+        return {
+            "model": subject.model,
+            "fingerprint": subject.fingerprint,
+            **asdict(subject.candidate),
+            "verdict": self.verdict,
+            "reasons": [asdict(reason) for reason in self.reasons],
+            "limits": asdict(self.limits),
+            "lowered": list(self.limits.lowered),
+            "figures": asdict(self.figures),
+            "reference": asdict(subject.reference),
+            "processor": {
+                "name": subject.processor.name,
+                "instructions": _listed(subject.processor.instructions),
+            },
+            "date": subject.date,
+            "sets": [asdict(each) for each in self.sets],
+            "questions": [asdict(each) for each in self.questions],
+        }
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> GateReport:
+        """The report that `to_dict` gave this of.
+
+        Raises:
+            InputError: it is no report.
+        """
+        try:
+            verdict = data["verdict"]
+            if verdict not in VERDICTS:
+                raise ValueError(f"unknown verdict {verdict!r}")
+            instructions = data["processor"]["instructions"]
+            return cls(
+                subject=Subject(
+                    model=data["model"],
+                    fingerprint=data["fingerprint"],
+                    candidate=Contender(**{each.name: data[each.name] for each in fields(Contender)}),
+                    reference=Contender(**data["reference"]),
+                    processor=Processor(
+                        name=data["processor"]["name"],
+                        instructions=None if instructions is None else tuple(instructions),
+                    ),
+                    date=data["date"],
+                ),
+                verdict=verdict,
+                reasons=tuple(Reason(**each) for each in data["reasons"]),
+                limits=Limits(**data["limits"]),
+                figures=Figures(**data["figures"]),
+                sets=tuple(SetFacts(**each) for each in data["sets"]),
+                questions=tuple(QuestionFigures(**each) for each in data["questions"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"no report of the gate: {type(error).__name__} {error}") from error
+
+    def table(self) -> str:
+        """The report for people, without the figures of each question."""
+        return "\n".join(self._lines()) + "\n"
+
+    def _lines(self) -> Iterator[str]:
+        subject = self.subject
+        candidate, reference = subject.candidate, subject.reference
+        yield (
+            f"{subject.model}: {candidate.backend} {candidate.dtype} beside "
+            f"{reference.backend} {reference.dtype}"
+        )
+        yield f"on {_sets(self.sets)}; {self.figures.passages} pairs"
+        yield f"{subject.processor.name}, {_versions(candidate)}, {subject.date}"
+        yield ""
+        rows = list(_rows(self.figures, self.limits))
+        widths = [max(len(row[column]) for row in rows) for column in range(2)]
+        for name, value, limit in rows:
+            yield f"{name:{widths[0]}}  {value:>{widths[1]}}  {limit}".rstrip()
+        yield ""
+        lowered = f" (limits lowered: {', '.join(self.limits.lowered)})" if self.limits.lowered else ""
+        yield f"verdict: {self.verdict}{lowered}"
+        for reason in self.reasons:
+            yield f"- {reason.name}: {reason.text}"
+        if self.verdict == "not judged":
+            yield "An order of scores that mean nothing says nothing: tau, overlap and nDCG are left out."
+
+
+def write_reports(file: Path, reports: Sequence[GateReport]) -> None:
+    """Write reports as a model's folder ships them."""
+    data = [report.to_dict() for report in reports]
+    file.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _rows(figures: Figures, limits: Limits) -> Iterator[tuple[str, str, str]]:
+    """Name, value and limit."""
+
+    def shown(value: float | None, form: str = ".4f") -> str:
+        return "-" if value is None else format(value, form)
+
+    yield "Kendall tau, mean", shown(figures.tau), f"at least {limits.min_tau:g}"
+    yield "Kendall tau, lowest", shown(figures.lowest_tau), ""
+    yield "top-10 overlap", shown(figures.overlap), ""
+    yield f"nDCG@10, reference ({figures.judged} judged)", shown(figures.ndcg_reference), ""
+    yield "nDCG@10, candidate", shown(figures.ndcg), ""
+    yield "nDCG@10, loss", shown(figures.ndcg_loss), f"at most {limits.max_ndcg_loss:g}"
+    yield "random orders that reach the reference", shown(figures.chance, ".2%"), ""
+    yield "spread of the logits", shown(figures.spread, ".4g"), ""
+    yield "drift", shown(figures.drift, ".4g"), ""
+    yield "drift over spread", shown(figures.drift_over_spread, ".4g"), ""
+    yield (
+        f"neighbour effect over spread ({figures.neighbour_passages} passages)",
+        shown(figures.neighbour_effect, ".4g"),
+        f"at most {limits.max_neighbour_effect:g}",
+    )
+    yield "times as fast", shown(figures.speed_ratio, ".2f"), ""
+
+
+def _sets(sets: Sequence[SetFacts]) -> str:
+    def count(each: SetFacts) -> str:
+        return f"{each.questions} of {each.total}" if each.total > each.questions else f"{each.questions}"
+
+    return ", ".join(f"{each.name} ({count(each)} questions)" for each in sets)
+
+
+def _versions(contender: Contender) -> str:
+    return ", ".join(f"{name} {each}" for name, each in contender.runtimes.items())
+
+
+def _listed(instructions: tuple[str, ...] | None) -> list[str] | None:
+    return None if instructions is None else list(instructions)

@@ -1,0 +1,150 @@
+"""Run reference and candidate side by side, and hold what comes out against the limits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
+
+import numpy as np
+
+from pertinence.errors import InputError
+from pertinence.gate.limits import Limits, decide
+from pertinence.gate.measuring import Scored, measure
+from pertinence.gate.report import GateReport, SetFacts, Subject
+from pertinence.gate.sets import Question, QuestionSet, evenly
+from pertinence.ranking import check_scores
+from pertinence.scorer import Float32, Scorer
+
+__all__ = ["NEIGHBOUR_QUESTIONS", "judge", "pairs_to_score"]
+
+# Every passage of so many questions is scored three times: that finds an effect of neighbours, which is a
+# property of the arithmetic, without tripling the work on a large set.
+NEIGHBOUR_QUESTIONS = 16
+_SEED = 11
+
+
+def judge(
+    reference: Scorer,
+    candidate: Scorer,
+    sets: Sequence[QuestionSet],
+    subject: Subject,
+    *,
+    limits: Limits | None = None,
+    random_weights: bool = False,
+    watch: Callable[[int], None] = lambda pairs: None,
+) -> GateReport:
+    """The report on a candidate beside its float32 reference. Both hand out logits.
+
+    They take turns, question by question, so what disturbs one disturbs the other. The candidate's
+    batch neighbours are changed by scoring a text alone, with its own question's passages, and shuffled
+    among another's.
+
+    Args:
+        reference: what the candidate is held against.
+        candidate: the faster form.
+        sets: questions with their passages.
+        subject: what is judged, for the report.
+        limits: what is refused; the gate's own if none are given.
+        random_weights: the weights were never trained, so nothing is to be judged.
+        watch: told after each step how many pairs it scored.
+
+    Raises:
+        InputError: there are no sets, or a scorer does not hand out logits.
+        ScoreError: a score is missing or not finite; the scorer and the document are named.
+    """
+    if not sets:
+        raise InputError("a gate needs questions")
+    limits = limits or Limits()
+    for scorer in (reference, candidate):
+        scorer.warm_up().result()
+    scored = list(_scored(reference, candidate, sets, watch))
+    figures, questions = measure(scored)
+    verdict, reasons = decide(figures, limits, random_weights=random_weights)
+    if verdict == "not judged":
+        figures = figures.without_order()
+        questions = tuple(each.without_order() for each in questions)
+    return GateReport(
+        subject=subject,
+        verdict=verdict,
+        reasons=reasons,
+        limits=limits,
+        figures=figures,
+        sets=tuple(SetFacts.of(each) for each in sets),
+        questions=questions,
+    )
+
+
+def pairs_to_score(sets: Sequence[QuestionSet]) -> int:
+    """How many pairs `judge` will score, for those who watch."""
+    every = [question for each in sets for question in each.questions]
+    chosen = _neighbour_places(every)
+    return 2 * sum(each.passages for each in sets) + sum(
+        len(every[place].passages) * 2 + len(_other(every, place).passages) for place in chosen
+    )
+
+
+def _scored(
+    reference: Scorer, candidate: Scorer, sets: Sequence[QuestionSet], watch: Callable[[int], None]
+) -> Iterator[Scored]:
+    named = [(each.name, place, one) for each in sets for place, one in enumerate(each.questions)]
+    every = [question for _, _, question in named]
+    for_neighbours = _neighbour_places(every)
+    for index, (name, place, question) in enumerate(named):
+        # Turn about: whoever comes second finds the texts in the processor's caches.
+        turns = (reference, candidate) if index % 2 else (candidate, reference)
+        timed = {scorer: _timed(scorer, question.query, question.passages) for scorer in turns}
+        watch(2 * len(question.passages))
+        moves: tuple[float, ...] = ()
+        if index in for_neighbours:
+            moves = _moves(candidate, question, _other(every, index), timed[candidate][0], watch)
+        yield Scored(
+            set_name=name,
+            place=place,
+            grades=question.grades,
+            reference=timed[reference][0],
+            candidate=timed[candidate][0],
+            moves=moves,
+            # The first run of a shape pays for what later ones find prepared.
+            seconds=(timed[reference][1], timed[candidate][1]) if index or len(named) == 1 else None,
+        )
+
+
+def _moves(
+    scorer: Scorer,
+    question: Question,
+    other: Question,
+    together: Float32,
+    watch: Callable[[int], None],
+) -> tuple[float, ...]:
+    """For each passage, the largest difference among its three scores."""
+    own = len(question.passages)
+    # One after the other: what waits together would be put into one batch.
+    alone = np.concatenate([_timed(scorer, question.query, [text])[0] for text in question.passages])
+    watch(own)
+    mixed = [*question.passages, *other.passages]
+    order = Random(_SEED).sample(range(len(mixed)), len(mixed))
+    shuffled = _timed(scorer, question.query, [mixed[place] for place in order])[0]
+    among = np.empty_like(shuffled)
+    among[order] = shuffled
+    watch(len(mixed))
+    return tuple(np.ptp([together, alone, among[:own]], axis=0).tolist())
+
+
+def _timed(scorer: Scorer, query: str, texts: Sequence[str]) -> tuple[Float32, float]:
+    start = time.perf_counter()
+    scores = scorer.submit(query, texts).result()
+    seconds = time.perf_counter() - start
+    check_scores(scores, len(texts), scorer.name)
+    if scores.kind != "logit":
+        raise InputError(f"{scorer.name} gives scores of kind {scores.kind!r}; a gate compares logits")
+    return scores.values, seconds
+
+
+def _neighbour_places(every: Sequence[Question]) -> Sequence[int]:
+    return evenly(len(every), NEIGHBOUR_QUESTIONS)
+
+
+def _other(every: Sequence[Question], place: int) -> Question:
+    """Another question, whose passages are strangers to this one's; itself where it is the only one."""
+    return every[(place + len(every) // 2) % len(every)]

@@ -1,0 +1,72 @@
+"""The processor of this machine, as far as it decides what a precision gives and costs."""
+
+from __future__ import annotations
+
+import functools
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Processor", "processor"]
+
+# What low precision is computed with, by the names of Linux: x86 first, then ARM.
+_INSTRUCTIONS = (
+    *("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "avx512_fp16"),
+    *("amx_tile", "amx_int8", "amx_bf16"),
+    *("asimd", "asimddp", "asimdhp", "i8mm", "bf16", "sve", "sve2"),
+)
+_CPUINFO = Path("/proc/cpuinfo")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processor:
+    """A kind of processor.
+
+    Attributes:
+        name: as the system names it.
+        instructions: which of the instruction sets that matter here it has, or None where the system
+            does not tell.
+    """
+
+    name: str
+    instructions: tuple[str, ...] | None
+
+    def computes_like(self, other: Processor) -> bool:
+        """Whether what was measured on `other` can be expected here: it has all of its instructions.
+
+        Where either system does not tell them, only the same name will do.
+        """
+        if self.instructions is None or other.instructions is None:
+            return self == other
+        return set(other.instructions) <= set(self.instructions)
+
+
+@functools.cache
+def processor(cpuinfo: Path = _CPUINFO) -> Processor:
+    """This machine's processor; outside Linux its name alone is known.
+
+    Args:
+        cpuinfo: the file that Linux describes it in.
+    """
+    facts = _first_core(cpuinfo)
+    flags = (facts.get("flags") or facts.get("Features") or "").split()
+    return Processor(
+        name=facts.get("model name") or _arm_name(facts) or platform.processor() or platform.machine(),
+        instructions=tuple(name for name in _INSTRUCTIONS if name in flags) if flags else None,
+    )
+
+
+def _first_core(cpuinfo: Path) -> Mapping[str, str]:
+    try:
+        text = cpuinfo.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    lines = (line.partition(":") for line in text.partition("\n\n")[0].splitlines())
+    return {name.strip(): value.strip() for name, _, value in lines}
+
+
+def _arm_name(facts: Mapping[str, str]) -> str:
+    """ARM kernels tell numbers in place of a name."""
+    numbers = [facts[name] for name in ("CPU implementer", "CPU part", "CPU variant") if name in facts]
+    return f"{platform.machine()} {' '.join(numbers)}" if numbers else ""
