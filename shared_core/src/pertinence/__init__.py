@@ -8,31 +8,43 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pertinence.embedder import Embedder
     from pertinence.errors import (
+        AuthenticationError,
         ClosedError,
+        EndpointError,
+        EndpointTimeoutError,
         InputError,
         MissingExtraError,
         ModelError,
         ModelNotFoundError,
         OptionError,
+        OverloadedError,
         PertinenceError,
+        RefusedDocumentError,
         ScoreError,
+        UnknownModelError,
     )
     from pertinence.ranking import RankedDocument, Ranking
     from pertinence.reranker import Reranker
 
 __all__ = [
+    "AuthenticationError",
     "ClosedError",
     "Embedder",
+    "EndpointError",
+    "EndpointTimeoutError",
     "InputError",
     "MissingExtraError",
     "ModelError",
     "ModelNotFoundError",
     "OptionError",
+    "OverloadedError",
     "PertinenceError",
     "RankedDocument",
     "Ranking",
+    "RefusedDocumentError",
     "Reranker",
     "ScoreError",
+    "UnknownModelError",
 ]
 
 _ROOMS = {

@@ -6,14 +6,20 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 __all__ = [
+    "AuthenticationError",
     "ClosedError",
+    "EndpointError",
+    "EndpointTimeoutError",
     "InputError",
     "MissingExtraError",
     "ModelError",
     "ModelNotFoundError",
     "OptionError",
+    "OverloadedError",
     "PertinenceError",
+    "RefusedDocumentError",
     "ScoreError",
+    "UnknownModelError",
 ]
 
 
@@ -59,3 +65,51 @@ class ScoreError(PertinenceError):
 
 class ClosedError(PertinenceError, RuntimeError):
     """The reranker, or the model behind it, was closed before this call could be answered."""
+
+
+class OverloadedError(PertinenceError):
+    """So many documents wait for the model that no more are taken: try again later, or with fewer."""
+
+    @classmethod
+    def of(cls, model: str, waiting: int, documents: int, most: int) -> OverloadedError:
+        """The error for a call of so many `documents` while others are `waiting` for `model`."""
+        return cls(
+            f"{documents:,} documents were refused: {waiting:,} wait for {model}, "
+            f"and max_queued allows {most:,} in all"
+        )
+
+
+class EndpointError(PertinenceError):
+    """A server that cannot be reached, refuses a request, or fails; the message ends with what it said.
+
+    Attributes:
+        status: the HTTP status of its answer; None if there was no answer.
+    """
+
+    def __init__(self, message: str = "", *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class AuthenticationError(EndpointError):
+    """A server that asks for a key and was given none, or one that it does not accept."""
+
+
+class EndpointTimeoutError(EndpointError, TimeoutError):
+    """A server that did not answer in time."""
+
+
+class UnknownModelError(EndpointError, ModelNotFoundError):
+    """A model that the server does not know."""
+
+
+class RefusedDocumentError(EndpointError, InputError):
+    """A document that the server does not take, though it takes others with the same query.
+
+    Attributes:
+        index: its place in the list that was handed in, from 0.
+    """
+
+    def __init__(self, message: str = "", *, status: int | None = None, index: int | None = None) -> None:
+        super().__init__(message, status=status)
+        self.index = index
