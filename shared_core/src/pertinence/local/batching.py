@@ -1,16 +1,19 @@
-"""Which pairs run next: order, fairness and the token budget (pure; no threads, no clock)."""
+"""Whose texts are tokenised and which pairs run next: order, fairness, budgets (pure; no threads)."""
 
 from __future__ import annotations
 
 from bisect import bisect_right, insort
+from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import count
 from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Batch", "Pair", "Waiting", "pad"]
+__all__ = ["Batch", "Ids", "Pair", "Turns", "Waiting", "pad"]
 
 Owner = TypeVar("Owner", bound=Hashable)
 Ids = npt.NDArray[np.int64]
@@ -42,11 +45,12 @@ class Batch:
     types: Ids
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Lane(Generic[Owner]):
     """The waiting pairs of one request, by exact length, and how many tokens it has been given."""
 
     served: int
+    tokens: int = 0
     by_length: dict[int, list[Pair[Owner]]] = field(default_factory=dict)
     lengths: list[int] = field(default_factory=list)
 
@@ -56,6 +60,7 @@ class _Lane(Generic[Owner]):
             self.by_length[length] = []
             insort(self.lengths, length)
         self.by_length[length].append(pair)
+        self.tokens += length
 
     def take(self, shortest: int, longest: int, count: int) -> list[Pair[Owner]]:
         """Up to `count` pairs of between `shortest` and `longest` tokens, the longest first."""
@@ -66,6 +71,7 @@ class _Lane(Generic[Owner]):
             pairs = self.by_length[length]
             keep = max(0, len(pairs) - (count - len(taken)))
             taken += reversed(pairs[keep:])
+            self.tokens -= length * (len(pairs) - keep)
             del pairs[keep:]
             if not pairs:
                 del self.by_length[length]
@@ -79,8 +85,8 @@ class Waiting(Generic[Owner]):
 
     The request that has been given the fewest tokens leads the next batch with its longest pair, so
     that a short request is never stuck behind a long one; pairs of nearly that length, its own
-    first, then other requests', fill the batch. A request that joins starts level with
-    the least served (start-time fair queueing: Goyal, Vin and Cheng, 1996).
+    first, then other requests', fill the batch. A request that joins, or that had nothing waiting for a
+    while, starts level with the least served (start-time fair queueing: Goyal, Vin and Cheng, 1996).
 
     Args:
         slack: how much shorter than the longest pair of a batch its other pairs may be, as a share of
@@ -92,11 +98,20 @@ class Waiting(Generic[Owner]):
         self._slack = slack
         self._least_slack = least_slack
         self._lanes: dict[Owner, _Lane[Owner]] = {}
+        # A heap of the lanes in which something waits, the least served first; the number is of no
+        # meaning but to tell them apart. A lane that was dropped is thrown out when it comes up.
+        self._line: list[tuple[int, int, _Lane[Owner]]] = []
+        self._number = count()
         self._clock = 0
         self.tokens = 0
 
     def __bool__(self) -> bool:
         return self.tokens > 0
+
+    def tokens_of(self, owner: Owner) -> int:
+        """How many tokens of `owner` wait."""
+        lane = self._lanes.get(owner)
+        return 0 if lane is None else lane.tokens
 
     def add(self, owner: Owner, pairs: Sequence[Pair[Owner]]) -> None:
         """Let `pairs` of `owner` wait."""
@@ -105,41 +120,105 @@ class Waiting(Generic[Owner]):
         lane = self._lanes.get(owner)
         if lane is None:
             lane = self._lanes[owner] = _Lane(served=self._clock)
+        before = lane.tokens
         for pair in pairs:
             lane.add(pair)
-            self.tokens += len(pair.ids)
+        self.tokens += lane.tokens - before
+        if not before:
+            lane.served = max(lane.served, self._clock)
+            self._queue(lane)
 
     def drop(self, owner: Owner) -> None:
         """Forget what waits for `owner`: it was answered, withdrawn or refused."""
         lane = self._lanes.pop(owner, None)
         if lane is not None:
-            self.tokens -= sum(length * len(pairs) for length, pairs in lane.by_length.items())
+            self.tokens -= lane.tokens
+            lane.by_length, lane.lengths, lane.tokens = {}, [], 0
 
     def next_batch(self, budget: int) -> list[Pair[Owner]]:
         """The pairs to run next, longest first; empty when nothing waits.
 
         Padded to the longest of them, they hold at most `budget` tokens, or a single pair.
         """
-        lanes = sorted(
-            ((owner, lane) for owner, lane in self._lanes.items() if lane.lengths),
-            key=lambda entry: entry[1].served,
-        )
-        if not lanes:
-            return []
-        leader = lanes[0][1]
-        self._clock = leader.served
-        longest = leader.lengths[-1]
-        shortest = longest - max(self._least_slack, int(longest * self._slack))
-        room = max(1, budget // longest)
         batch: list[Pair[Owner]] = []
-        for _, lane in lanes:
+        asked: list[_Lane[Owner]] = []
+        shortest = longest = 0
+        room = 1
+        while self._line and len(batch) < room:
+            lane = heappop(self._line)[2]
+            if not lane.tokens:
+                continue
+            if not batch:
+                self._clock = lane.served
+                longest = lane.lengths[-1]
+                shortest = longest - max(self._least_slack, int(longest * self._slack))
+                room = max(1, budget // longest)
             taken = lane.take(shortest, longest, room - len(batch))
             lane.served += longest * len(taken)
             self.tokens -= sum(len(pair.ids) for pair in taken)
             batch += taken
-            if len(batch) == room:
-                break
+            asked.append(lane)
+        for lane in asked:
+            if lane.tokens:
+                self._queue(lane)
         return batch
+
+    def _queue(self, lane: _Lane[Owner]) -> None:
+        heappush(self._line, (lane.served, next(self._number), lane))
+
+
+class Turns(Generic[Owner]):
+    """Whose texts are tokenised next, a chunk at a time, and when it has been enough for now.
+
+    Requests that have not begun go first, in their order; among the others, the one with the fewest
+    tokens waiting for the model. One that has nothing waiting takes turns with those that have not
+    begun, so that none starves.
+
+    Args:
+        room: tokens that may wait for the model before requests that have begun pause. Those that
+            have nothing waiting go on up to twice as many; then nobody does.
+    """
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._new: OrderedDict[Owner, None] = OrderedDict()
+        self._begun: OrderedDict[Owner, None] = OrderedDict()
+        self._last_was_new = False
+
+    def __bool__(self) -> bool:
+        return bool(self._new or self._begun)
+
+    def join(self, owner: Owner) -> None:
+        """`owner` has texts, and none of them is tokenised yet."""
+        self._new[owner] = None
+
+    def again(self, owner: Owner) -> None:
+        """`owner`, whose turn it was, has more texts."""
+        self._begun[owner] = None
+
+    def drop(self, owner: Owner) -> None:
+        """`owner` wants no more turns."""
+        self._new.pop(owner, None)
+        self._begun.pop(owner, None)
+
+    def next(self, waiting: Waiting[Owner]) -> Owner | None:
+        """Whose turn it is, no longer in line; None if nobody's before the model has run some more.
+
+        Args:
+            waiting: what has been tokenised and not run.
+        """
+        if waiting.tokens >= 2 * self._room:
+            return None
+        least = min(self._begun, key=waiting.tokens_of, default=None)
+        starving = least is not None and not waiting.tokens_of(least)
+        if self._new and not (starving and self._last_was_new):
+            self._last_was_new = True
+            return self._new.popitem(last=False)[0]
+        if least is not None and (starving or waiting.tokens < self._room):
+            self._last_was_new = False
+            del self._begun[least]
+            return least
+        return None
 
 
 def pad(pairs: Sequence[Pair[Owner]], *, pad_id: int, text_type: int) -> Batch:

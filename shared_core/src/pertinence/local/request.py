@@ -69,32 +69,30 @@ class Request(Generic[T]):
         self.owner = owner
         self.query = query
         self.limits = limits
+        self.documents = len(texts)
         self.future: Future[T] = Future()
         self._texts = texts
         self._convert = convert
         self._encoder: TextEncoder | None = None
+        # Of each text that was read, which of the distinct ones it is.
+        self._places: list[int] = []
         self._distinct: dict[str, int] = {}
-        self._waiting_texts: list[str] = []
-        self._encoded = 0
         self._truncated: list[bool] = []
         self._query_truncated = False
+        self._empty = 0
+        self._repaired = 0
         self._rows: Float32 | None = None
-        self._missing = 0
+        self._answered = 0
 
     @property
     def encoded(self) -> bool:
-        """Whether every distinct text has been tokenised."""
-        return self._encoder is not None and self._encoded == len(self._waiting_texts)
+        """Whether every text has been tokenised."""
+        return self._encoder is not None and len(self._places) == self.documents
 
     @property
     def complete(self) -> bool:
         """Whether every distinct text has its row."""
-        return self.encoded and self._missing == 0
-
-    @property
-    def begun(self) -> bool:
-        """Whether any of it has been tokenised."""
-        return self._encoder is not None
+        return self.encoded and self._answered == len(self._truncated)
 
     def encode(self, encoders: QueryEncoders, texts: int, characters: int) -> list[Pair[Request[Any]]]:
         """The pairs of the next distinct texts; the tokenising thread's work.
@@ -105,29 +103,45 @@ class Request(Generic[T]):
             characters: no further text once there are so many characters.
         """
         if self._encoder is None:
-            self._distinct = {text: index for index, text in enumerate(dict.fromkeys(self._texts))}
-            self._waiting_texts = [repair(text)[0] for text in self._distinct]
-            self._missing = len(self._distinct)
             self._encoder = encoders.encode_query(repair(self.query)[0], self.limits)
-        first = self._encoded
-        chunk: list[str] = []
-        for text in self._waiting_texts[first : first + texts]:
-            chunk.append(text)
-            characters -= len(text)
-            if characters <= 0:
-                break
+        first = len(self._truncated)
+        chunk, places = self._read(texts, characters)
         encoded = self._encoder.pairs(chunk)
         self._truncated += [pair.truncated for pair in encoded]
         self._query_truncated |= any(pair.query_truncated for pair in encoded)
-        self._encoded += len(encoded)
+        # Last, because the model's thread takes the request for complete when all places are known.
+        self._places += places
         return [Pair(self, index, pair.ids, pair.boundary) for index, pair in enumerate(encoded, start=first)]
 
-    def take(self, index: int, row: Float32) -> None:
-        """The row of one distinct text; the model thread's work."""
+    def _read(self, texts: int, characters: int) -> tuple[list[str], list[int]]:
+        """The next distinct texts, repaired, and the place of each text that was read.
+
+        It ends before a text that is new, or at the end: equal texts never make a chunk of their own.
+        """
+        chunk: list[str] = []
+        places: list[int] = []
+        given = self._texts  # Empty from one moment to the next, once the request is answered or withdrawn.
+        for place in range(len(self._places), len(given)):
+            text = given[place]
+            index = self._distinct.get(text)
+            repaired, was_repaired = repair(text)
+            if index is None:
+                if len(chunk) == texts or characters <= 0:
+                    break
+                index = self._distinct[text] = len(self._distinct)
+                chunk.append(repaired)
+                characters -= len(text)
+            places.append(index)
+            self._empty += is_empty(text)
+            self._repaired += was_repaired
+        return chunk, places
+
+    def take(self, indices: Sequence[int], rows: Float32) -> None:
+        """The rows of some distinct texts, of shape (indices, labels); the model thread's work."""
         if self._rows is None:
-            self._rows = np.empty((len(self._distinct), np.size(row)), dtype=np.float32)
-        self._rows[index] = row
-        self._missing -= 1
+            self._rows = np.empty((self.documents, rows.shape[1]), dtype=np.float32)
+        self._rows[indices] = rows
+        self._answered += len(indices)
 
     def finish(self) -> T:
         """The answer, once complete.
@@ -136,19 +150,17 @@ class Request(Generic[T]):
             ScoreError: a row is not finite.
         """
         assert self._rows is not None
-        place = [self._distinct[text] for text in self._texts]
         counts = Counts(
-            truncated=sum(self._truncated[index] for index in place),
-            empty=sum(is_empty(text) for text in self._texts),
-            repaired=sum(repair(text)[1] for text in self._texts),
+            truncated=sum(self._truncated[place] for place in self._places),
+            empty=self._empty,
+            repaired=self._repaired,
             query_truncated=self._query_truncated,
         )
-        return self._convert(self._rows[place], counts)
+        return self._convert(self._rows[self._places], counts)
 
     def forget(self) -> None:
         """Let go of texts and rows: whoever keeps the answered future must not keep them too."""
         self._texts = ()
-        self._waiting_texts = []
         self._distinct = {}
         self._rows = None
         self._convert = _forgotten

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import copy
 import threading
+import weakref
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
 from typing import Any, Protocol
 
-from pertinence.errors import ClosedError, ModelError, PertinenceError, ScoreError
-from pertinence.local.batching import Batch, Pair, Waiting
+from pertinence.errors import ClosedError, ModelError, OverloadedError, PertinenceError, ScoreError
+from pertinence.local.batching import Batch, Pair, Turns, Waiting
 from pertinence.local.request import QueryEncoders, Request
 from pertinence.scorer import Float32
 
@@ -59,28 +60,48 @@ class Scheduler:
     def __init__(self, model: Model, name: str) -> None:
         self._model = model
         self._name = name
-        self._changed = threading.Condition()
-        self._to_encode: deque[Request[Any]] = deque()
-        self._to_load: deque[Future[None]] = deque()
+        # One lock, and a condition for each thread, so that neither is woken for the other's sake.
+        self._lock = threading.RLock()
+        self._to_encode = threading.Condition(self._lock)
+        self._to_run = threading.Condition(self._lock)
+        self._turns: Turns[Request[Any]] = Turns(_READ_AHEAD)
         self._waiting: Waiting[Request[Any]] = Waiting()
+        self._to_load: deque[Future[None]] = deque()
         self._live: set[Request[Any]] = set()
+        self._documents = 0
         self._threads: list[threading.Thread] = []
         self._loading = False
         self._ready = False
         self._closed = False
 
-    def submit(self, request: Request[Any]) -> None:
+    @property
+    def documents(self) -> int:
+        """How many documents wait, over all requests that are not answered."""
+        return self._documents
+
+    def submit(self, request: Request[Any], max_queued: int | None = None) -> None:
         """Queue a request and return at once.
+
+        Args:
+            request: what to answer.
+            max_queued: refuse it if it would make more documents wait than this.
 
         Raises:
             ClosedError: the model was closed.
+            OverloadedError: there would be more than `max_queued`.
         """
-        with self._changed:
+        # The future lives as long as its caller likes, and must not keep the request for so long.
+        known = weakref.ref(request)
+        with self._lock:
             self._start()
+            if max_queued is not None and self._documents + request.documents > max_queued:
+                raise OverloadedError.of(self._name, self._documents, request.documents, max_queued)
+            request.future.add_done_callback(lambda _: self._forget(known()))
             self._live.add(request)
-            self._to_encode.append(request)
-            self._changed.notify_all()
-        request.future.add_done_callback(lambda _: self._forget(request))
+            self._documents += request.documents
+            self._turns.join(request)
+            self._to_encode.notify()
+            self._to_run.notify()
 
     def load(self) -> Future[None]:
         """A future that is done when the model is ready to run.
@@ -89,15 +110,15 @@ class Scheduler:
             ClosedError: the model was closed.
         """
         future: Future[None] = Future()
-        with self._changed:
+        with self._lock:
             self._start()
             self._to_load.append(future)
-            self._changed.notify_all()
+            self._to_run.notify()
         return future
 
     def withdraw(self, owner: object) -> None:
         """Answer every request of `owner` that still waits with `ClosedError`."""
-        with self._changed:
+        with self._lock:
             requests = [request for request in self._live if request.owner is owner]
         for request in requests:
             _fail(request.future, ClosedError("closed before this request was answered"))
@@ -108,12 +129,12 @@ class Scheduler:
         It waits for a batch that is running. A model that is still loading is waited for only if
         asked; otherwise it is unloaded by its thread as soon as it is there.
         """
-        with self._changed:
+        with self._lock:
             self._closed = True
             loading = self._loading
             requests, loads = list(self._live), list(self._to_load)
             self._to_load.clear()
-            self._changed.notify_all()
+            self._wake_both()
         for future in (*(request.future for request in requests), *loads):
             _fail(future, ClosedError("the model was closed before this request was answered"))
         for thread in self._threads:
@@ -131,19 +152,28 @@ class Scheduler:
                     thread.start()
                 except RuntimeError as error:
                     self._closed = True
-                    self._changed.notify_all()
+                    self._wake_both()
                     raise ModelError(f"no thread can be started to run {self._name}: {error}") from error
                 self._threads.append(thread)
 
-    def _forget(self, request: Request[Any]) -> None:
-        """Whatever ended the request, its pairs wait no longer."""
+    def _wake_both(self) -> None:
+        self._to_encode.notify()
+        self._to_run.notify()
+
+    def _forget(self, request: Request[Any] | None) -> None:
+        """Whatever ended the request, its texts and pairs wait no longer."""
+        if request is None:
+            return
         if request.future.cancelled():
             # Tells those who wait for several futures at once (concurrent.futures.wait).
             request.future.set_running_or_notify_cancel()
-        with self._changed:
-            self._live.discard(request)
+        with self._lock:
+            if request in self._live:
+                self._live.remove(request)
+                self._documents -= request.documents
+            self._turns.drop(request)
             self._waiting.drop(request)
-            self._changed.notify_all()
+            self._wake_both()
         request.forget()
 
     # The tokenising thread.
@@ -163,34 +193,22 @@ class Scheduler:
         except BaseException as error:  # a panic of the tokenizer's own code is no Exception
             _fail(request.future, self._told(error))
             return True
-        with self._changed:
+        with self._lock:
             if not request.future.done():
                 self._waiting.add(request, pairs)
                 if not request.encoded:
-                    self._to_encode.append(request)
-                self._changed.notify_all()
+                    self._turns.again(request)
+                self._to_run.notify()
         return True
 
     def _next_to_encode(self) -> Request[Any] | None:
-        with self._changed:
+        with self._lock:
             while not self._closed:
-                request = self._pick() if self._ready else None
+                request = self._turns.next(self._waiting) if self._ready else None
                 if request is not None:
                     return request
-                self._changed.wait()
+                self._to_encode.wait()
             return None
-
-    def _pick(self) -> Request[Any] | None:
-        """Whose turn it is: one that has not begun goes before those that are far ahead of the model."""
-        full = self._waiting.tokens >= _READ_AHEAD
-        for _ in range(len(self._to_encode)):
-            request = self._to_encode.popleft()
-            if request.future.done():
-                continue
-            if not full or not request.begun:
-                return request
-            self._to_encode.append(request)
-        return None
 
     # The model's thread.
 
@@ -202,27 +220,27 @@ class Scheduler:
 
     def _work_comes(self) -> bool:
         """Wait for something to load or to answer; False when the model is closed."""
-        with self._changed:
+        with self._lock:
             while not (self._closed or self._to_load or self._live):
-                self._changed.wait()
+                self._to_run.wait()
             return not self._closed
 
     def _load(self) -> bool:
         """Load the model if it is not; a failure is everybody's answer, and the next request tries anew."""
-        with self._changed:
+        with self._lock:
             self._loading = not self._ready
         error: BaseException | None = None
         try:
             self._model.load()
         except BaseException as caught:
             error = caught
-        with self._changed:
+        with self._lock:
             self._loading = False
             self._ready = error is None
             loads = list(self._to_load)
             self._to_load.clear()
             requests = list(self._live) if error else []
-            self._changed.notify_all()
+            self._to_encode.notify()
         for future in loads:
             if error is None:
                 _answer(future, None)
@@ -234,15 +252,16 @@ class Scheduler:
         return error is None
 
     def _next_pairs(self) -> list[Pair[Request[Any]]]:
-        with self._changed:
+        with self._lock:
             while not (self._closed or self._to_load or self._waiting):
                 if not self._live:
                     return []
-                self._changed.wait()
+                self._to_run.wait()
             if self._closed:
                 return []
             pairs = self._waiting.next_batch(self._model.batch_tokens)
-            self._changed.notify_all()
+            if self._turns:
+                self._to_encode.notify()
             return pairs
 
     def _run_next(self) -> None:
@@ -257,15 +276,17 @@ class Scheduler:
             for request in {pair.owner for pair in pairs}:
                 _fail(request.future, self._told(error))
             return
-        for pair, row in zip(pairs, rows, strict=True):
-            self._give(pair, row)
+        places: dict[Request[Any], list[int]] = {}
+        for place, pair in enumerate(pairs):
+            places.setdefault(pair.owner, []).append(place)
+        for request, own in places.items():
+            self._give(request, [pairs[place].index for place in own], rows[own])
 
-    def _give(self, pair: Pair[Request[Any]], row: Float32) -> None:
-        """Hand a row to its request, and answer it if that was the last one."""
-        request = pair.owner
+    def _give(self, request: Request[Any], indices: list[int], rows: Float32) -> None:
+        """Hand rows to their request, and answer it if those were the last ones."""
         try:
             if not request.future.done():
-                request.take(pair.index, row)
+                request.take(indices, rows)
                 if request.complete:
                     _answer(request.future, request.finish())
         except BaseException as error:
