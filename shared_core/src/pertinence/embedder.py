@@ -17,6 +17,7 @@ from pertinence.options import BackendName, DtypeName, Options
 from pertinence.scorer import Float32
 from pertinence.texts import Affixed, check_documents, check_query, check_texts
 from pertinence.vectors import Embeddings, Role, Vectoriser
+from pertinence.wings import open_vectoriser
 
 __all__ = ["Embedder", "EmbedderValues"]
 
@@ -35,12 +36,22 @@ class EmbedderValues(TypedDict, total=False):
     dtype: DtypeName
     max_length: int | None
     batch_tokens: int | None
+    max_queued: int | None
     trust_remote_code: bool
     revision: str | None
     token: str | None
     cache_folder: str | None
     local_files_only: bool
     model_kwargs: Mapping[str, Any] | None
+    base_url: str | None
+    dialect: str | Mapping[str, Any] | None
+    api_key: str | None
+    timeout: float
+    max_retries: int
+    concurrency: int
+    headers: Mapping[str, str] | None
+    verify: bool | str
+    proxy: str | None
 
 
 class Embedder(Opened[Vectoriser]):
@@ -55,7 +66,8 @@ class Embedder(Opened[Vectoriser]):
     log tells of it.
 
     Args:
-        model: a folder, or a name on the hub; there is no embedded default.
+        model: a folder, or a name on the hub; there is no embedded default. With `base_url`, the
+            server's name for it, and None if it has but one.
         **options: the fields of `pertinence.integration.Options` that `EmbedderValues` lists;
             `max_length` counts the tokens of one text.
 
@@ -64,19 +76,23 @@ class Embedder(Opened[Vectoriser]):
             not take, or no model.
     """
 
-    def __init__(self, model: str | os.PathLike[str], **options: Unpack[EmbedderValues]) -> None:
+    def __init__(
+        self, model: str | os.PathLike[str] | None = None, **options: Unpack[EmbedderValues]
+    ) -> None:
         for name in options:
             if name in Options.names() and name not in EmbedderValues.__annotations__:
                 raise OptionError(f"{name} is an option of rerankers; an embedder does not rank")
         self._setup(Options.of({"model": model, **options}), None)
 
     def _setup(self, options: Options, wing: Vectoriser | None) -> None:
-        if options.model is None:
+        if options.model is None and options.base_url is None:
             raise OptionError("model is missing: name an embedding model, there is no embedded default")
         if options.backend == "onnx":
             raise OptionError("backend='onnx' does not run embedding models yet: they take 'torch' or 'auto'")
         super()._setup(options, wing)
         self._told_of_cuts = False
+        if wing is None and options.base_url is not None:
+            self._open()  # so that an unknown dialect, say, is told now: nothing is sent yet
 
     @property
     def dims(self) -> int:
@@ -135,9 +151,7 @@ class Embedder(Opened[Vectoriser]):
         return self._told(await asyncio.wrap_future(self._submit_documents(texts))).values
 
     def _make_wing(self, options: Options) -> Vectoriser:
-        from pertinence.local.embedding.vectoriser import LocalVectoriser
-
-        return LocalVectoriser(options)
+        return open_vectoriser(options)
 
     def _submit_query(self, query: str) -> Future[Embeddings]:
         options = self._options
@@ -165,5 +179,5 @@ class Embedder(Opened[Vectoriser]):
             level = logging.INFO if self._told_of_cuts else logging.WARNING
             self._told_of_cuts = True
             count = f"{embeddings.truncated} of {len(embeddings.values)}"
-            _log.log(level, "%s texts were cut to what %s reads", count, self._options.model)
+            _log.log(level, "%s texts were cut to what %s reads", count, self.model)
         return embeddings

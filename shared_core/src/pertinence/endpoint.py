@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from numbers import Real
-from os import PathLike, fspath
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -150,8 +149,6 @@ def _headers(value: object) -> dict[str, str] | None:
 
 
 def _verify(value: object) -> bool | str:
-    if isinstance(value, PathLike):
-        value = fspath(value)
     if isinstance(value, bool) or (isinstance(value, str) and value):
         return value
     raise OptionError(f"verify must be True, False, or a file or folder of certificates, got {value!r}")

@@ -61,6 +61,11 @@ class Opened(ABC, Generic[W]):
         """The model, as its user would name it."""
         return self._open().name
 
+    @property
+    def rows_run(self) -> int:
+        """How many texts its wing has run so far, for a progress bar; 0 if the wing does not count."""
+        return getattr(self._wing, "rows_run", 0)
+
     def warm_up(self) -> None:
         """Load the model now rather than on first use."""
         wait(self._open().warm_up())

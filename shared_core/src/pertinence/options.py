@@ -30,7 +30,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 }
 _TEXTS = ("query_prefix", "query_suffix", "document_prefix", "document_suffix", "device")
 _TEXTS_OR_NONE = ("model", "revision", "token", "cache_folder")
-_SIZES = ("max_length", "batch_tokens")
+_SIZES = ("max_length", "batch_tokens", "max_queued")
 _SWITCHES = ("trust_remote_code", "local_files_only")
 
 
@@ -50,6 +50,7 @@ class OptionValues(TypedDict, total=False):
     max_length: int | None
     truncation: Truncation
     batch_tokens: int | None
+    max_queued: int | None
     trust_remote_code: bool
     revision: str | None
     token: str | None
@@ -91,6 +92,8 @@ class Options:
             does; `only_second` never cuts the query.
         batch_tokens: tokens, padding included, that the model is given at once; None takes what suits
             the device.
+        max_queued: documents that may wait for one model of this machine, over all its callers; a call
+            that would exceed it raises `OverloadedError`. None takes whatever comes.
         trust_remote_code: run code that comes with the model.
         revision: branch, tag or commit on the hub.
         token: access token of the hub; never shown and never written out.
@@ -124,6 +127,7 @@ class Options:
     max_length: int | None = None
     truncation: Truncation = "longest_first"
     batch_tokens: int | None = None
+    max_queued: int | None = None
     trust_remote_code: bool = False
     revision: str | None = None
     token: str | None = field(default=None, repr=False)
@@ -141,7 +145,7 @@ class Options:
     proxy: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("model", "cache_folder"):
+        for name in ("model", "cache_folder", "verify"):
             value = getattr(self, name)
             if isinstance(value, os.PathLike):
                 object.__setattr__(self, name, os.fspath(value))

@@ -17,6 +17,7 @@ from pertinence.options import Options, OptionValues
 from pertinence.ranking import Ranking, check_scores, check_threshold, check_top_k, rank_scores
 from pertinence.scorer import Float32, ScoreKind, ScoreKindName, Scorer, Scores
 from pertinence.texts import Affixed, check_documents, check_query, extract_texts, is_empty
+from pertinence.wings import open_scorer
 
 __all__ = ["Reranker"]
 
@@ -55,11 +56,13 @@ class _Job(Generic[T]):
 class Reranker(Opened[Scorer]):
     """Puts documents in order of relevance to a query.
 
-    The model is loaded on first use (or by `warm_up`) and shared with every other reranker of this
-    process that names the same one. All methods may be called from any thread and any event loop.
+    With `base_url`, a server scores. Otherwise the model is loaded on first use (or by `warm_up`) and
+    shared with every other reranker of this process that names the same one. All methods may be called
+    from any thread and any event loop.
 
     Args:
-        model: a folder, a name on the hub, or None for the embedded default.
+        model: a folder, a name on the hub, or None for the embedded default; with `base_url`, the
+            server's name for it.
         **options: every field of `pertinence.integration.Options`.
 
     Raises:
@@ -82,6 +85,8 @@ class Reranker(Opened[Scorer]):
     def _setup(self, options: Options, wing: Scorer | None) -> None:
         super()._setup(options, wing)
         self._owns_scorer = wing is not None
+        if wing is None and options.base_url is not None:
+            self._open()  # so that an unknown dialect, say, is told now: nothing is sent yet
 
     def rank(
         self,
@@ -104,6 +109,9 @@ class Reranker(Opened[Scorer]):
         Raises:
             InputError: the query is empty, a document is not a string, or a value is out of range.
             ModelError: the model cannot be found or loaded.
+            EndpointError: the server cannot be reached, refuses, or fails.
+            ScoreError: there is not one finite score per document.
+            OverloadedError: more than `max_queued` documents would wait for the model.
             ClosedError: the reranker was closed.
         """
         job = self._job(query, documents, top_k, threshold, text)
@@ -182,9 +190,7 @@ class Reranker(Opened[Scorer]):
         return super().__reduce__()
 
     def _make_wing(self, options: Options) -> Scorer:
-        from pertinence.local.scorer import LocalScorer
-
-        return LocalScorer(options)
+        return open_scorer(options)
 
     def _submit(self, query: str, texts: Sequence[str]) -> Future[Scores]:
         options = self._options

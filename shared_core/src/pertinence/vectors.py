@@ -20,13 +20,13 @@ class Embeddings:
 
     Attributes:
         values: float32 array of shape (texts, dims).
-        truncated: how many texts were cut to fit the model.
+        truncated: how many texts were cut to fit the model; None if a server does not tell.
         empty: how many texts had nothing in them; they are embedded like any other.
         repaired: how many texts held a lone surrogate, replaced by U+FFFD.
     """
 
     values: Float32
-    truncated: int = 0
+    truncated: int | None = 0
     empty: int = 0
     repaired: int = 0
 

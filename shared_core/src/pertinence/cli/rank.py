@@ -54,15 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _rank(options: Options, query: str, passages: list[Passage]) -> Ranking[Passage]:
-    from pertinence.local.scorer import LocalScorer
     from pertinence.reranker import Reranker
 
-    # Held here, and not by the reranker alone, because the progress bar asks it how far it is.
-    scorer = LocalScorer(options)
     # Equal texts are scored once.
     distinct = len({passage.text for passage in passages})
-    with (
-        Reranker.from_scorer(scorer, options) as reranker,
-        following(lambda: scorer.rows_run, distinct),
-    ):
+    with Reranker.from_options(options) as reranker, following(lambda: reranker.rows_run, distinct):
         return reranker.rank(query, passages, text=lambda passage: passage.text)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from urllib.parse import quote
 
 from pertinence.errors import ScoreError
-from pertinence.remote.dialects.reading import parsed, usage_of
+from pertinence.remote.dialects.reading import EntryError, parsed, usage_of
 from pertinence.scorer import Float32, ScoreKind
 
 __all__ = ["Answer", "Call", "Dialect", "Request", "Scale", "Task"]
@@ -117,12 +117,20 @@ class Dialect(ABC):
         try:
             content = parsed(body)
             values = self.read(content, count)
+            if len(values) != count:
+                raise ScoreError(f"it holds {len(values)} values for {count} texts")
+        except EntryError as error:
+            raise error.behind(self._complaint(status)) from None
         except ScoreError as error:
-            raise ScoreError(
-                f"the server answered {status}, but not as {self.name!r} does: {error}"
-            ) from None
+            raise ScoreError(f"{self._complaint(status)}{error}") from None
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            # What a dialect of a user's own runs into when the answer is not what it expects.
+            raise ScoreError(f"{self._complaint(status)}{type(error).__name__}") from None
         values.setflags(write=False)
         return Answer(values=values, usage=usage_of(content, headers))
+
+    def _complaint(self, status: int) -> str:
+        return f"the server answered {status}, but not as {self.name!r} does: "
 
 
 def with_model(call: Call, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from pertinence.errors import ScoreError
 from pertinence.remote.dialects.base import Call, Dialect, Task, with_model
-from pertinence.remote.dialects.reading import entries, placed
+from pertinence.remote.dialects.reading import EntryError, entries, placed
 from pertinence.scorer import Float32
 
 __all__ = ["DIALECTS", "OpenAI"]
@@ -58,13 +58,13 @@ def _vector(value: Any, place: int) -> Float32:
             with np.errstate(over="ignore"):
                 vector = np.array(value, dtype=np.float32)
         else:
-            raise ScoreError(f"the vector of text {place} is neither base64 nor a list of numbers")
+            raise EntryError("the vector of text {place} is neither base64 nor a list of numbers", place)
     except (binascii.Error, ValueError, OverflowError):
-        raise ScoreError(f"the vector of text {place} is no base64 of 4-byte numbers") from None
+        raise EntryError("the vector of text {place} is no base64 of 4-byte numbers", place) from None
     if not vector.size:
-        raise ScoreError(f"the vector of text {place} is empty")
+        raise EntryError("the vector of text {place} is empty", place)
     if not np.isfinite(vector).all():
-        raise ScoreError(f"the vector of text {place} is not finite")
+        raise EntryError("the vector of text {place} is not finite", place)
     return vector
 
 

@@ -11,11 +11,42 @@ import numpy as np
 from pertinence.errors import ScoreError
 from pertinence.scorer import Float32
 
-__all__ = ["SCORES", "entries", "in_order", "number", "parsed", "placed", "scattered", "usage_of"]
+__all__ = [
+    "SCORES",
+    "EntryError",
+    "entries",
+    "in_order",
+    "number",
+    "parsed",
+    "placed",
+    "scattered",
+    "usage_of",
+]
 
 _LISTS = ("results", "data", "rankings", "scores")
 SCORES = ("relevance_score", "score", "logit")
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
+
+
+class EntryError(ScoreError):
+    """What is wrong with one text's entry.
+
+    Attributes:
+        place: which text of the request it is, from 0.
+    """
+
+    def __init__(self, form: str, place: int) -> None:
+        super().__init__(form.replace("{place}", str(place)))
+        self._form = form
+        self.place = place
+
+    def behind(self, words: str) -> EntryError:
+        """The same with `words` before it."""
+        return EntryError(words + self._form, self.place)
+
+    def at(self, place: int) -> ScoreError:
+        """The same for the place that the text has among all, not only those of its request."""
+        return ScoreError(self._form.replace("{place}", str(place)))
 
 
 def parsed(body: bytes) -> Any:
@@ -56,9 +87,9 @@ def number(value: Any, place: int) -> float:
         ScoreError: it is no finite number; a text that looks like one is none either.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ScoreError(f"the score of document {place} is {_kind(value)}, not a number")
+        raise EntryError(f"the score of document {{place}} is {_kind(value)}, not a number", place)
     if not abs(value) <= _FLOAT32_MAX:  # which NaN is not either
-        raise ScoreError(f"the score of document {place} is not finite")
+        raise EntryError("the score of document {place} is not finite", place)
     return float(value)
 
 
@@ -115,7 +146,8 @@ def placed(found: Sequence[Any], count: int, *, index: str, fields: Sequence[str
             raise ScoreError(f"{index} {place} comes twice")
         name = next((each for each in fields if each in entry), None)
         if name is None:
-            raise ScoreError(f"the entry of document {place} has no field {' or '.join(map(repr, fields))}")
+            known = " or ".join(map(repr, fields))
+            raise EntryError(f"the entry of document {{place}} has no field {known}", place)
         seen.add(place)
         pairs.append((place, entry[name]))
     if len(pairs) != count:

@@ -1,0 +1,285 @@
+"""One pooled HTTP client per configuration: limits, deadlines, retries; what cannot be had is an error."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+import stamina
+
+from pertinence.errors import (
+    AuthenticationError,
+    EndpointError,
+    EndpointTimeoutError,
+    OptionError,
+    UnknownModelError,
+)
+from pertinence.remote.dialects import Request
+from pertinence.remote.refusals import Refusal, refusal
+from pertinence.remote.settings import API_KEY, Settings, host_of, url_of
+from pertinence.remote.tracing import note
+
+__all__ = ["Client", "RefusedError", "Reply"]
+
+_CONNECT = 5.0
+_READ = 60.0
+# First and longest wait between two tries; each is drawn evenly from nothing to the whole (full jitter).
+_WAIT = 0.25
+_LONGEST_WAIT = 8.0
+# Of an answer: more is no answer. Of an error: more is an echo of what was sent.
+_MOST = 512 * 1024 * 1024
+_MOST_ERROR = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A successful answer; the names of its headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class RefusedError(EndpointError):
+    """An answer that is no success, with what it means; a smaller request may fare better."""
+
+    def __init__(self, message: str, refusal: Refusal) -> None:
+        super().__init__(message, status=refusal.status)
+        self.refusal = refusal
+
+
+class _TemporaryError(Exception):
+    """What may be gone when the request is sent again."""
+
+    def __init__(self, told: EndpointError, *, wait: float | None = None, once: bool = False) -> None:
+        super().__init__(str(told))
+        self.told = told
+        self.wait = wait
+        self.once = once
+
+
+class Client:
+    """Sends requests of one configuration; lives on the loop and is used there alone.
+
+    Attributes:
+        settings: the configuration.
+        learned: texts per request that the server was found to take, by path.
+        known: what was found out about the server, by whoever asked.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.learned: dict[str, int] = {}
+        self.known: dict[str, asyncio.Task[Any]] = {}
+        self._free = asyncio.Semaphore(settings.concurrency)
+        self._http: httpx2.AsyncClient | None = None
+        self._urls: dict[str, httpx2.URL] = {}
+
+    async def post(self, request: Request, deadline: float, sent: Sequence[str]) -> Reply:
+        """Send a request until it succeeds, or until sending it again is no use.
+
+        Args:
+            request: what to send.
+            deadline: the loop's time after which no further try is made.
+            sent: query and texts, which no error repeats.
+
+        Raises:
+            EndpointError: no success; `RefusedError` if it is the request that the server does not take.
+        """
+        try:
+            return await self._once(request, sent)
+        except _TemporaryError as error:
+            first = error
+        return await self._again(request, sent, deadline, first)
+
+    async def get(self, url: str, patience: float) -> httpx2.Response | None:
+        """What is found at an address of the configured host; None if nothing answers there."""
+        try:
+            async with self._free, asyncio.timeout(patience):
+                return await self._client().get(url)
+        except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError):
+            return None
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        for task in self.known.values():
+            task.cancel()
+        if self._http is not None:
+            await self._http.aclose()
+
+    async def _again(
+        self, request: Request, sent: Sequence[str], deadline: float, first: _TemporaryError
+    ) -> Reply:
+        """The further tries; a function of its own, so that a request that succeeds pays for none of this."""
+        left = deadline - asyncio.get_running_loop().time()
+        tries = 0
+
+        def wait_for(error: Exception) -> float | bool:
+            nonlocal tries
+            if not isinstance(error, _TemporaryError):
+                return False
+            tries += 1
+            if error.once and tries > 1:
+                return False
+            wait = random.uniform(0, min(_LONGEST_WAIT, _WAIT * 2 ** (tries - 1)))
+            if error.wait is not None:
+                wait += error.wait
+            # Rather the server's own words now than a timeout later.
+            if asyncio.get_running_loop().time() + wait >= deadline:
+                return False
+            note("retry", {"wait": wait, "because": str(error)})
+            return wait
+
+        attempts = stamina.retry_context(
+            on=wait_for, attempts=self.settings.max_retries + 1, timeout=max(left, 0.001)
+        )
+        try:
+            async for attempt in attempts:
+                with attempt:
+                    if attempt.num == 1:
+                        raise first
+                    return await self._once(request, sent)
+        except _TemporaryError as error:
+            last, count = error, attempt.num
+        tried = f" (sent {count} times)" if count > 1 else ""
+        last.told.args = (f"{last.told}{tried}",)
+        raise last.told
+
+    async def _once(self, request: Request, sent: Sequence[str]) -> Reply:
+        url = self._urls.get(request.path)
+        if url is None:
+            url = self._urls[request.path] = httpx2.URL(url_of(self.settings.base_url, request.path))
+        content = json.dumps(request.body, ensure_ascii=False, allow_nan=False).encode()
+        client = self._client()
+        problem: Exception
+        async with self._free:
+            message = client.build_request("POST", url, content=content, headers=request.headers)
+            try:
+                response = await client.send(message, stream=True)
+                try:
+                    body = await _read(response)
+                finally:
+                    await response.aclose()
+            except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, ssl.SSLError) as error:
+                problem = error
+            else:
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                if response.is_success:
+                    return Reply(response.status_code, headers, body)
+                raise self._refused(response.status_code, headers, body, sent)
+        # Outside of the handler: the library's error holds the request, and the request the key.
+        raise self._failed(problem)
+
+    def _failed(self, problem: Exception) -> Exception:
+        """What became of a request that had no answer."""
+        host = host_of(self.settings.base_url)
+        what = f"{type(problem).__name__}: {problem}".rstrip(": ")
+        told = EndpointError(f"{host} cannot be reached: {what}")
+        if isinstance(problem, httpx2.ConnectTimeout):
+            return _TemporaryError(EndpointTimeoutError(f"{host} took no connection within {_CONNECT:g} s"))
+        if isinstance(problem, httpx2.TimeoutException):
+            return EndpointTimeoutError(f"{host} sent nothing for {_READ:g} s")
+        if isinstance(problem, httpx2.ConnectError) and "CERTIFICATE" not in str(problem):
+            return _TemporaryError(told)
+        if isinstance(problem, httpx2.ReadError | httpx2.WriteError | httpx2.RemoteProtocolError):
+            return _TemporaryError(EndpointError(f"{host} broke off: {what}"))
+        return told
+
+    def _refused(
+        self, status: int, headers: Mapping[str, str], body: bytes, sent: Sequence[str]
+    ) -> Exception:
+        """What an answer means that is no success."""
+        key = self.settings.key
+        found = refusal(status, headers, body, sent=sent, secret=key.reveal() if key else None)
+        said = f": {found.message}" if found.message else ""
+        host = host_of(self.settings.base_url)
+        answered = f"{host} answered {status}{said}"
+        if found.meaning == "busy":
+            return _TemporaryError(EndpointError(answered, status=status), wait=found.wait)
+        if found.meaning == "failed":
+            return _TemporaryError(EndpointError(answered, status=status), wait=found.wait, once=True)
+        if found.meaning == "key":
+            needs = (
+                f"the key was not accepted by {host}" if key else f"{host} needs a key: api_key or {API_KEY}"
+            )
+            return AuthenticationError(f"{needs} ({status}{said})", status=status)
+        if found.meaning == "credit":
+            return EndpointError(f"{host} asks for payment or has a quota ({status}{said})", status=status)
+        if found.meaning == "model":
+            return UnknownModelError(f"{host} does not know the model ({status}{said})", status=status)
+        if found.meaning == "redirect":
+            where = urlsplit(headers.get("location", ""))
+            place = f"{where.scheme}://{where.hostname}" if where.hostname else "elsewhere"
+            return EndpointError(
+                f"{host} redirects to {place} ({status}); no key is sent after a redirect: give the final "
+                "address as base_url",
+                status=status,
+            )
+        if found.meaning in ("size", "input"):
+            return RefusedError(answered, found)
+        hint = "; is the path of base_url right, and the dialect?" if status in (404, 405, 501) else ""
+        return EndpointError(f"{answered}{hint}", status=status)
+
+    def _client(self) -> httpx2.AsyncClient:
+        """The pool of connections, opened with the first request."""
+        if self._http is None:
+            settings = self.settings
+            headers = {"User-Agent": "pertinence", "Accept": "application/json", **dict(settings.headers)}
+            headers["Content-Type"] = "application/json"
+            if settings.key is not None:
+                name, _, form = settings.auth.partition(": ")
+                headers[name] = form.format(settings.key.reveal())
+            try:
+                self._http = httpx2.AsyncClient(
+                    headers=headers,
+                    verify=_trusted(settings.verify),
+                    proxy=settings.proxy,
+                    timeout=httpx2.Timeout(_READ, connect=_CONNECT, pool=None),
+                    limits=httpx2.Limits(
+                        max_connections=settings.concurrency, max_keepalive_connections=settings.concurrency
+                    ),
+                    follow_redirects=False,
+                )
+            except ImportError as error:
+                raise OptionError(f"proxy={settings.proxy!r} needs a package: {error}") from None
+        return self._http
+
+
+async def _read(response: httpx2.Response) -> bytes:
+    """The body; of an error no more than its beginning."""
+    pieces: list[bytes] = []
+    size = 0
+    most = _MOST if response.is_success else _MOST_ERROR
+    async for piece in response.aiter_bytes():
+        pieces.append(piece)
+        size += len(piece)
+        if size >= most:
+            if response.is_success:
+                raise httpx2.DecodingError(f"the answer is longer than {_MOST} bytes")
+            break
+    return b"".join(pieces)[:most]
+
+
+def _trusted(verify: bool | str) -> bool | ssl.SSLContext:
+    """Whom to trust, as the client takes it.
+
+    Raises:
+        OptionError: there are no certificates at the path.
+    """
+    if isinstance(verify, bool):
+        return verify
+    path = Path(verify)
+    try:
+        if path.is_dir():
+            return ssl.create_default_context(capath=str(path))
+        return ssl.create_default_context(cafile=str(path))
+    except (OSError, ssl.SSLError) as error:
+        raise OptionError(f"verify={verify!r} holds no certificates: {error}") from None
