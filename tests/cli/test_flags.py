@@ -26,6 +26,7 @@ TYPED = {
     "max_length": ("128", 128),
     "truncation": ("only_second", "only_second"),
     "batch_tokens": ("4096", 4096),
+    "max_queued": ("1000", 1000),
     "trust_remote_code": (None, True),
     "revision": ("main", "main"),
     "cache_folder": ("some/folder", "some/folder"),

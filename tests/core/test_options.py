@@ -57,6 +57,7 @@ def test_an_unknown_option_is_named_with_its_nearest_neighbour() -> None:
         ("truncation", "middle"),
         ("max_length", -1),
         ("batch_tokens", 1.5),
+        ("max_queued", 0),
         ("query_prefix", None),
         ("device", 0),
         ("model", ""),

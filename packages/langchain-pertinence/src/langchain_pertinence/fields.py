@@ -47,6 +47,7 @@ class OptionFields(BaseModel):
     max_length: int | None = None
     truncation: Truncation = "longest_first"
     batch_tokens: int | None = None
+    max_queued: int | None = None
     trust_remote_code: bool = False
     revision: str | None = None
     token: SecretStr | None = Field(default_factory=secret_from_env("HF_TOKEN", default=None), exclude=True)

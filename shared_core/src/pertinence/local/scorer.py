@@ -25,6 +25,7 @@ class LocalScorer:
 
     def __init__(self, options: Options) -> None:
         self._kind = options.score_kind
+        self._max_queued = options.max_queued
         self._limits = PairLimits(max_length=options.max_length, truncation=options.truncation)
         self._lease = acquire(options, RerankerModel)
         self._lease.end_with(self)
@@ -36,12 +37,13 @@ class LocalScorer:
 
         Raises:
             ClosedError: the scorer was closed.
+            OverloadedError: more than `max_queued` documents would wait.
         """
         self._check_open()
         request = Request(
             owner=self._lease, query=query, texts=texts, limits=self._limits, convert=self._convert
         )
-        self._lease.scheduler.submit(request)
+        self._lease.scheduler.submit(request, self._max_queued)
         return request.future
 
     def warm_up(self) -> Future[None]:

@@ -43,6 +43,7 @@ OTHER_VALUES: dict[str, Any] = {
     "max_length": 128,
     "truncation": "only_second",
     "batch_tokens": 4096,
+    "max_queued": 1000,
     "trust_remote_code": True,
     "revision": "main",
     "token": "hf_not_to_be_shown",

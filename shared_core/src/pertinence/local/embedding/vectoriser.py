@@ -24,6 +24,7 @@ class LocalVectoriser:
     """Embeds with a model on this machine, shared through the pool and loaded on first use."""
 
     def __init__(self, options: Options) -> None:
+        self._max_queued = options.max_queued
         self._limits = PairLimits(max_length=options.max_length)
         self._lease = acquire(options, EmbeddingModel)
         self._lease.end_with(self)
@@ -35,12 +36,13 @@ class LocalVectoriser:
 
         Raises:
             ClosedError: the vectoriser was closed.
+            OverloadedError: more than `max_queued` texts would wait.
         """
         self._check_open()
         request = Request(
             owner=self._lease, query=role, texts=texts, limits=self._limits, convert=self._convert
         )
-        self._lease.scheduler.submit(request)
+        self._lease.scheduler.submit(request, self._max_queued)
         return request.future
 
     def warm_up(self) -> Future[None]:

@@ -50,6 +50,7 @@ class PertinenceEmbedding(BaseEmbedding):
     dtype: DtypeName = "auto"
     max_length: int | None = None
     batch_tokens: int | None = None
+    max_queued: int | None = None
     trust_remote_code: bool = False
     revision: str | None = None
     token: SecretStr | None = Field(default=None, exclude=True)

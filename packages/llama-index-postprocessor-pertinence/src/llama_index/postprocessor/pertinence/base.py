@@ -70,6 +70,7 @@ class PertinenceRerank(BaseNodePostprocessor):
     max_length: int | None = None
     truncation: Truncation = "longest_first"
     batch_tokens: int | None = None
+    max_queued: int | None = None
     trust_remote_code: bool = False
     revision: str | None = None
     token: SecretStr | None = Field(default=None, exclude=True)

@@ -58,6 +58,7 @@ class PertinenceRanker(SecretsStayBehind):
         max_length: int | None = None,
         truncation: Truncation = "longest_first",
         batch_tokens: int | None = None,
+        max_queued: int | None = None,
         trust_remote_code: bool = False,
         revision: str | None = None,
         token: Secret | None = _TOKEN,
@@ -106,6 +107,7 @@ class PertinenceRanker(SecretsStayBehind):
         self.max_length = max_length
         self.truncation = truncation
         self.batch_tokens = batch_tokens
+        self.max_queued = max_queued
         self.trust_remote_code = trust_remote_code
         self.revision = revision
         self.token = token
