@@ -103,7 +103,7 @@ def test_what_was_said_is_found_in_every_form(content: Any, told: str) -> None:
 
 
 def test_a_long_echo_of_the_input_is_not_repeated() -> None:
-    document = "The quarterly figures are confidential until Monday, and " * 50
+    document = "The \"quarterly\" figures, ça va, are confidential until Monday, and " * 50
     for content in (
         {"detail": [{"loc": ["body"], "msg": "too long", "input": {"documents": [document]}}]},
         {"error": f"cannot score {document}"},

@@ -145,12 +145,21 @@ def _said(body: bytes) -> str:
         content = json.loads(body)
     except (ValueError, RecursionError):
         # Perhaps only the beginning of a long one.
-        fields = _FIELD.findall(body)
+        fields = [_unescaped(each) for each in _FIELD.findall(body)[:3]]
         if fields:
-            return b"; ".join(fields[:3]).decode("utf-8", "replace")
+            return "; ".join(fields)
         text = re.sub(r"(?s)<(script|style).*?</\1>|<[^>]*>", " ", body[:2000].decode("utf-8", "replace"))
         return text.strip()
     return _sentence(content)
+
+
+def _unescaped(text: bytes) -> str:
+    """A text that was cut out of JSON; if it was cut in an escape, what comes before that."""
+    plain = text.decode("utf-8", "replace")
+    try:
+        return str(json.loads(f'"{plain}"', strict=False))
+    except ValueError:
+        return plain.partition("\\")[0]
 
 
 def _sentence(content: Any) -> str:

@@ -71,10 +71,11 @@ def entries(content: Any, names: Sequence[str] = _LISTS) -> list[Any]:
     """
     found = content
     if isinstance(content, dict):
-        found = next((content[name] for name in names if name in content), None)
-        if found is None:
+        present = [content[name] for name in names if name in content]
+        if not present:
             has = ", ".join(repr(str(name)[:40]) for name in list(content)[:6]) or "nothing"
             raise ScoreError(f"it has none of the fields {', '.join(names)}, but {has}")
+        found = next((each for each in present if each is not None), None)
     if not isinstance(found, list):
         raise ScoreError(f"a list was due where there is {_kind(found)}")
     return found
