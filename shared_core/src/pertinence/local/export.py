@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from pertinence.errors import MissingExtraError, ModelError
-from pertinence.local.cache import cached
 from pertinence.local.loading import ModelSpec
 
 try:
@@ -21,31 +20,31 @@ try:
     import torch
     from torch import nn
 
+    from pertinence.local.backends.lean import make_lean
     from pertinence.local.backends.torch import load_cross_encoder, network_of
 except ImportError as error:
     raise MissingExtraError.of("converting a model to ONNX", "torch") from error
 
-__all__ = ["cached_onnx", "export_onnx", "load_eager"]
+__all__ = ["export_onnx", "load_eager", "write_onnx"]
 
-_log = logging.getLogger(__name__)
-_FILE = "model.onnx"
 _OPSET = 20
 # Two runtimes sum in different orders; more than this is another function, not another rounding.
 _TOLERANCE = 1e-4
 
 
-def cached_onnx(spec: ModelSpec) -> Path:
-    """The model's ONNX file in float32, converted now if the cache does not hold it.
+def write_onnx(spec: ModelSpec, path: Path) -> None:
+    """Convert the model to an ONNX file in float32, in the form that the runtimes compute fastest.
 
     Raises:
         ModelError: it cannot be converted, or the file gives other numbers than the model.
     """
-
-    def make(folder: Path) -> None:
-        _log.info("converting %s to ONNX, once", spec.name)
-        export_onnx(load_eager(spec), folder / _FILE, spec)
-
-    return cached(spec.folder, "onnx-float32", make, spec.options.cache_folder) / _FILE
+    network = load_eager(spec)
+    inputs = _probe(spec)
+    with torch.inference_mode():
+        expected = network(**inputs).logits.numpy()
+    make_lean(network)
+    export_onnx(network, path, spec)
+    _prove(path, inputs, expected, spec)
 
 
 def load_eager(spec: ModelSpec) -> nn.Module:
@@ -84,6 +83,12 @@ def export_onnx(network: nn.Module, path: Path, spec: ModelSpec) -> None:
             expected = network(**inputs).logits.numpy()
     except Exception as error:
         raise ModelError(f"{spec.name} cannot be converted to ONNX: {error}") from error
+    _prove(path, inputs, expected, spec)
+
+
+def _prove(
+    path: Path, inputs: dict[str, torch.Tensor], expected: np.ndarray[Any, Any], spec: ModelSpec
+) -> None:
     drift = float(np.abs(_run(path, inputs) - expected).max())
     if not drift < _TOLERANCE:
         raise ModelError(f"{spec.name}: its ONNX form gives logits that are {drift:.2g} off")

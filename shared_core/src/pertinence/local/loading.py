@@ -11,7 +11,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-from pertinence.errors import MissingExtraError, ModelError, OptionError
+from pertinence.errors import ModelError
+from pertinence.local import verdicts
+from pertinence.local.choice import Backend, Dtype, Possible, choose
+from pertinence.local.devices import accelerator
 from pertinence.local.locate import DEFAULT_MODEL, locate
 from pertinence.local.settings import read_object, usable_positions, wants_token_types
 from pertinence.options import Options
@@ -19,7 +22,13 @@ from pertinence.options import Options
 __all__ = ["DEFAULT_MODEL", "ModelSpec", "RerankerSpec", "resolve", "torch_installed"]
 
 Activation = Literal["sigmoid", "identity"]
-_ONNX_FILES = ("model.onnx", "onnx/model.onnx")
+# Names under which exporters write a network, by what reads it and the precision it holds.
+_FILES: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("onnx", "float32"): ("model.onnx", "onnx/model.onnx"),
+    ("onnx", "int8"): ("model_int8.onnx",),
+    ("openvino", "float32"): ("openvino_model.xml", "openvino/openvino_model.xml"),
+    ("openvino", "int8"): ("openvino_model_int8.xml",),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +39,11 @@ class ModelSpec:
         name: the model as its user named it.
         folder: where its files are.
         config: its `config.json`.
-        backend: `torch` or `onnx`.
+        backend: what runs it.
         dtype: the precision it is computed in.
         device: the device that was asked for.
         why: one sentence on the choice of backend and precision.
-        onnx: its ONNX file, if it brings one.
+        files: the networks that it brings, by the backend that reads them and the precision they hold.
         max_length: tokens of what it reads, special tokens included, when the user names no other limit.
         positions: the most tokens that the model can read.
         pad_id: token id of padding.
@@ -47,11 +56,11 @@ class ModelSpec:
     name: str
     folder: Path
     config: Mapping[str, Any]
-    backend: Literal["torch", "onnx"]
-    dtype: Literal["float32", "bfloat16", "float16"]
+    backend: Backend
+    dtype: Dtype
     device: str
     why: str
-    onnx: Path | None
+    files: Mapping[tuple[str, str], Path]
     max_length: int
     positions: int
     pad_id: int
@@ -97,8 +106,8 @@ def resolve(options: Options) -> RerankerSpec:
     if not (folder / "tokenizer.json").is_file():
         raise ModelError(f"{name}: {folder} holds no tokenizer.json, the file of a fast tokenizer")
     _check_architecture(name, config)
-    onnx = next((folder / file for file in _ONNX_FILES if (folder / file).is_file()), None)
-    backend, why = _choose_backend(name, options, onnx)
+    possible = _possible(folder, options)
+    choice = choose(name, options, possible)
     tokenizer = read_object(folder / "tokenizer_config.json") or {}
     saved = _saved_settings(folder)
     pad_id = int(config.get("pad_token_id") or 0)
@@ -107,11 +116,11 @@ def resolve(options: Options) -> RerankerSpec:
         name=name,
         folder=folder,
         config=config,
-        backend=backend,
-        dtype="float32" if options.dtype == "auto" else options.dtype,
+        backend=choice.backend,
+        dtype=choice.dtype,
         device=options.device,
-        why=why,
-        onnx=onnx,
+        why=choice.why,
+        files=possible.files,
         max_length=_max_length(folder, tokenizer, positions),
         positions=positions,
         num_labels=_num_labels(name, config),
@@ -127,34 +136,23 @@ def resolve(options: Options) -> RerankerSpec:
 
 def torch_installed() -> bool:
     """Whether the torch backend could be opened, without importing it."""
-    return find_spec("torch") is not None and find_spec("sentence_transformers") is not None
+    return {"torch", "sentence_transformers"} <= _installed()
 
 
-def _choose_backend(name: str, options: Options, onnx: Path | None) -> tuple[Literal["torch", "onnx"], str]:
-    needs_torch = _torch_only(options)
-    if options.backend == "onnx":
-        if needs_torch:
-            raise OptionError(f"backend='onnx' runs float32 on the CPU; it does not take {needs_torch}")
-        return "onnx", "asked for; float32 is the precision of the onnx backend"
-    if options.backend == "auto" and not needs_torch and onnx is not None:
-        return "onnx", f"{onnx.name} is at hand and onnxruntime runs float32 faster than torch on a CPU"
-    if not torch_installed():
-        reason = needs_torch or ("backend='torch'" if options.backend == "torch" else "no ONNX file")
-        raise MissingExtraError.of(f"{name} ({reason})", "torch")
-    if options.backend == "torch":
-        return "torch", "asked for"
-    return "torch", f"{needs_torch} asks for it" if needs_torch else "the model brings no ONNX file"
+def _possible(folder: Path, options: Options) -> Possible:
+    files = ((kind, folder / name) for kind, names in _FILES.items() for name in names)
+    return Possible(
+        # The first of several names counts, so that one goes in last.
+        files=dict(reversed([(kind, file) for kind, file in files if file.is_file()])),
+        packages=_installed(),
+        accelerator=accelerator(),
+        passed=verdicts.passed(folder, options.cache_folder) if options.dtype == "auto" else (),
+    )
 
 
-def _torch_only(options: Options) -> str:
-    """The option that only the torch backend can honour, or nothing."""
-    if options.device not in ("auto", "cpu"):
-        return f"device={options.device!r}"
-    if options.dtype not in ("auto", "float32"):
-        return f"dtype={options.dtype!r}"
-    if options.trust_remote_code:
-        return "trust_remote_code=True"
-    return "model_kwargs" if options.model_kwargs else ""
+def _installed() -> frozenset[str]:
+    names = ("torch", "sentence_transformers", "openvino", "onnx", "onnxscript")
+    return frozenset(name for name in names if find_spec(name) is not None)
 
 
 def _check_architecture(name: str, config: Mapping[str, Any]) -> None:

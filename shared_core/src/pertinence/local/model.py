@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Generic, Protocol, TypeVar
 
+import numpy as np
+
+from pertinence.errors import ModelError
 from pertinence.local.backends import Backend, open_backend
 from pertinence.local.batching import Batch, Pair, pad
-from pertinence.local.loading import ModelSpec, RerankerSpec, resolve
+from pertinence.local.loading import ModelSpec, RerankerSpec, resolve, torch_installed
 from pertinence.local.tokens import PairEncoder, PairLimits, QueryEncoder
 from pertinence.options import Options
 from pertinence.scorer import Float32
 
 __all__ = ["LocalModel", "RerankerModel"]
+
+_log = logging.getLogger(__name__)
 
 
 class Encoder(Protocol):
@@ -67,7 +74,7 @@ class LocalModel(ABC, Generic[S, E]):
         """Load tokenizer and network."""
         if self._backend is None:
             self._encoder()
-            self._backend = self._open_backend(self.spec)
+            self._backend = self._opened()
 
     @property
     def batch_tokens(self) -> int:
@@ -83,7 +90,10 @@ class LocalModel(ABC, Generic[S, E]):
     def run(self, batch: Batch) -> Float32:
         """Raw outputs, float32 of shape (rows, outputs)."""
         self.rows_run += len(batch.ids)
-        return self._loaded().run(batch)
+        rows = self._loaded().run(batch)
+        if not np.isfinite(rows).all() and self._back_to_float32():
+            rows = self._loaded().run(batch)
+        return rows
 
     def unload(self) -> None:
         """Give the memory back."""
@@ -91,6 +101,33 @@ class LocalModel(ABC, Generic[S, E]):
         self._tokens = None
         if backend is not None:
             backend.close()
+
+    def _opened(self) -> Backend:
+        """The backend of the spec; torch, if one that nobody asked for cannot be given the model."""
+        spec = self.spec
+        try:
+            return self._open_backend(spec)
+        except ModelError as error:
+            if self._options.backend != "auto" or spec.backend == "torch" or not torch_installed():
+                raise
+            _log.warning("%s runs on torch, because it cannot on %s: %s", spec.name, spec.backend, error)
+        return self._open_backend(self._settle(backend="torch", dtype="float32", why="no other backend can"))
+
+    def _back_to_float32(self) -> bool:
+        """Load the model again in float32, if the precision that gave no numbers was nobody's wish."""
+        spec = self.spec
+        if self._options.dtype != "auto" or spec.dtype == "float32":
+            return False
+        _log.warning("%s gave NaN or infinity in %s and goes on in float32", spec.name, spec.dtype)
+        self.unload()
+        self._settle(dtype="float32", why=f"{spec.dtype} gave NaN or infinity")
+        return True
+
+    def _settle(self, **changes: Any) -> S:
+        with self._finding:
+            assert self._spec is not None
+            self._spec = replace(self._spec, **changes)
+            return self._spec
 
     def _loaded(self) -> Backend:
         if self._backend is None:

@@ -37,11 +37,13 @@ def open_backend(spec: ModelSpec) -> Backend:
         from pertinence.local.backends.onnx import OnnxBackend
 
         return OnnxBackend(spec)
-    if spec.backend == "torch":
-        from pertinence.local.backends.torch import TorchBackend
+    if spec.backend == "openvino":
+        from pertinence.local.backends.openvino import OpenvinoBackend
 
-        return TorchBackend(spec)
-    raise ModelError(f"no backend is called {spec.backend!r}")
+        return OpenvinoBackend(spec)
+    from pertinence.local.backends.torch import TorchBackend
+
+    return TorchBackend(spec)
 
 
 def open_embedding_backend(spec: ModelSpec) -> Backend:

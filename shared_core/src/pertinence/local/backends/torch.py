@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pertinence.errors import MissingExtraError, ModelError
+from pertinence.local.backends.lean import make_lean
 from pertinence.local.batching import Batch
 from pertinence.local.loading import ModelSpec
 from pertinence.scorer import Float32
@@ -36,6 +37,7 @@ class TorchBackend:
     def __init__(self, spec: ModelSpec) -> None:
         encoder = load_cross_encoder(spec)
         self._model = network_of(encoder, spec)
+        make_lean(self._model)
         self._device = encoder.device
         self._token_types = spec.token_types
         self.batch_tokens = _CPU_BATCH_TOKENS if self._device.type == "cpu" else _GPU_BATCH_TOKENS

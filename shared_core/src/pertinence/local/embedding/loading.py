@@ -78,8 +78,12 @@ def resolve(options: Options) -> EmbedderSpec:
         MissingExtraError: the torch backend is not installed.
         OptionError: an option asks for a backend that does not run embedding models.
     """
-    if options.backend == "onnx":
-        raise OptionError("backend='onnx' does not run embedding models yet: they take 'torch' or 'auto'")
+    if options.backend not in ("auto", "torch"):
+        raise OptionError(
+            f"backend={options.backend!r} does not run embedding models yet: they take 'torch' or 'auto'"
+        )
+    if options.dtype == "int8":
+        raise OptionError("dtype='int8' does not run embedding models yet")
     name, folder = locate(options)
     saved = read_object(folder / "config_sentence_transformers.json") or {}
     kind = saved.get("model_type", "SentenceTransformer")
@@ -106,7 +110,7 @@ def resolve(options: Options) -> EmbedderSpec:
         dtype="float32" if options.dtype == "auto" else options.dtype,
         device=options.device,
         why="the backend of embedding models",
-        onnx=None,
+        files={},
         max_length=min(positions, int(declared)),
         positions=positions,
         pad_id=pad_id,

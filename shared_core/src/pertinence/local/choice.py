@@ -1,0 +1,187 @@
+"""Which backend runs a model in which precision, and why (pure: what is installed and found is given)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from pertinence.errors import MissingExtraError, OptionError
+from pertinence.options import Options
+
+__all__ = ["Backend", "Choice", "Dtype", "Possible", "choose"]
+
+Backend = Literal["torch", "onnx", "openvino"]
+Dtype = Literal["float32", "bfloat16", "float16", "int8"]
+
+# What each backend computes in, and of two that compute in the same which one is the faster on a CPU
+# (docs/benchmarks.md): the first.
+_FASTEST: tuple[tuple[Dtype, tuple[Backend, ...]], ...] = (
+    ("float32", ("openvino", "onnx", "torch")),
+    ("bfloat16", ("openvino", "torch")),
+    ("float16", ("torch",)),
+    ("int8", ("openvino", "onnx")),
+)
+_BACKENDS: Mapping[Dtype, tuple[Backend, ...]] = dict(_FASTEST)
+_EXTRAS = {"torch": "torch", "openvino": "openvino"}
+# What each needs of the packages; onnxruntime comes with every install.
+_PACKAGES: Mapping[Backend, frozenset[str]] = {
+    "torch": frozenset({"torch", "sentence_transformers"}),
+    "openvino": frozenset({"openvino"}),
+    "onnx": frozenset(),
+}
+_CONVERTERS = frozenset({"torch", "sentence_transformers", "onnx", "onnxscript"})
+
+
+class Verdict(Protocol):
+    """What the gate said of a backend and a precision (see `pertinence.local.verdicts`)."""
+
+    @property
+    def backend(self) -> str:
+        """What ran the model."""
+
+    @property
+    def dtype(self) -> str:
+        """In which precision."""
+
+    @property
+    def speed_ratio(self) -> float | None:
+        """How many times as fast as float32, if that was measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A backend and a precision, and one sentence on why it is these."""
+
+    backend: Backend
+    dtype: Dtype
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Possible:
+    """What can be chosen from.
+
+    Attributes:
+        files: the model's own networks, by the backend that reads them and the precision they hold.
+        packages: the import names of what is installed, of `torch`, `sentence_transformers`, `openvino`,
+            `onnx` and `onnxscript`.
+        accelerator: what this machine has besides its CPU, for instance `cuda`.
+        passed: what the gate let pass for this model on this processor, the fastest first.
+    """
+
+    files: Mapping[tuple[str, str], Path] = field(default_factory=dict)
+    packages: frozenset[str] = frozenset()
+    accelerator: str | None = None
+    passed: Sequence[Verdict] = ()
+
+    def why_not(self, backend: Backend, dtype: Dtype) -> MissingExtraError | None:
+        """What is missing to run this model so; None if nothing is."""
+        if not _PACKAGES[backend] <= self.packages:
+            return MissingExtraError.of(f"the {backend} backend", _EXTRAS[backend])
+        if backend == "torch":
+            return None
+        stored: Dtype = "int8" if dtype == "int8" else "float32"
+        if (backend, stored) in self.files:
+            return None
+        if ("onnx", "float32") not in self.files and not self.packages >= _CONVERTERS:
+            return MissingExtraError.of(f"converting a model that brings no file for {backend}", "torch")
+        if backend == "onnx" and dtype == "int8" and "onnx" not in self.packages:
+            return MissingExtraError.of("converting a model to int8", "torch")
+        return None
+
+
+def choose(name: str, options: Options, possible: Possible) -> Choice:
+    """The backend and the precision for this model.
+
+    What is asked for is taken. The rest: float32 on the fastest backend that can run it, unless the gate
+    found for this model and processor that a faster precision ranks the same.
+
+    Raises:
+        MissingExtraError: nothing that is installed can run it so; the message says what to install.
+        OptionError: backend, precision and device contradict each other.
+    """
+    torch_only = _torch_only(options)
+    _check(options, torch_only)
+    if not torch_only and _accelerated(options, possible):
+        torch_only = f"device='auto', and this machine has {possible.accelerator},"
+    allowed: tuple[Backend, ...] = ("openvino", "onnx", "torch")
+    if torch_only:
+        allowed = ("torch",)
+    elif options.backend != "auto":
+        allowed = (options.backend,)
+    if options.dtype == "auto" and not torch_only:
+        for backend, dtype, why in _proven(possible.passed):
+            if backend in allowed and possible.why_not(backend, dtype) is None:
+                return Choice(backend=backend, dtype=dtype, why=why)
+    precision: Dtype = "float32" if options.dtype == "auto" else options.dtype
+    able = [backend for backend in _BACKENDS[precision] if backend in allowed]
+    for backend in able:
+        if possible.why_not(backend, precision) is None:
+            why = _why(options, torch_only, backend, precision)
+            return Choice(backend=backend, dtype=precision, why=why)
+    missing = possible.why_not(able[-1], precision)
+    assert missing is not None
+    raise MissingExtraError(f"{name}: {missing}")
+
+
+def _torch_only(options: Options) -> str:
+    """The option that only the torch backend can honour, or nothing."""
+    if options.device not in ("auto", "cpu"):
+        return f"device={options.device!r}"
+    if options.dtype == "float16":
+        return "dtype='float16'"
+    if options.trust_remote_code:
+        return "trust_remote_code=True"
+    return "model_kwargs" if options.model_kwargs else ""
+
+
+def _accelerated(options: Options, possible: Possible) -> bool:
+    """Whether the model goes to an accelerator that nobody asked for by name."""
+    return (
+        possible.accelerator is not None
+        and (options.device, options.backend) == ("auto", "auto")
+        and options.dtype != "int8"
+        and possible.why_not("torch", "float32") is None
+    )
+
+
+def _check(options: Options, torch_only: str) -> None:
+    backend, dtype = options.backend, options.dtype
+    if torch_only and (backend not in ("auto", "torch") or dtype == "int8"):
+        told = f"backend={backend!r}" if backend not in ("auto", "torch") else f"dtype={dtype!r}"
+        raise OptionError(f"{told} runs on the CPU alone and does not take {torch_only}")
+    if backend != "auto" and dtype != "auto" and backend not in _BACKENDS[dtype]:
+        able = " or ".join(map(repr, _BACKENDS[dtype]))
+        raise OptionError(f"backend={backend!r} does not compute in {dtype}; {able} does")
+
+
+def _proven(passed: Sequence[Verdict]) -> Iterator[tuple[Backend, Dtype, str]]:
+    """What the gate let pass, less what no backend of this version computes in."""
+    for verdict in passed:
+        for dtype, backends in _FASTEST:
+            for backend in backends:
+                if (verdict.backend, verdict.dtype) == (backend, dtype):
+                    ratio = verdict.speed_ratio
+                    faster = f" and was {ratio:.1f} times as fast" if ratio else ""
+                    yield (
+                        backend,
+                        dtype,
+                        f"measured on this kind of processor: it ranks as float32 does{faster}",
+                    )
+
+
+def _why(options: Options, torch_only: str, backend: Backend, dtype: Dtype) -> str:
+    asked = [
+        f"{name}={getattr(options, name)!r}"
+        for name in ("backend", "dtype")
+        if getattr(options, name) != "auto"
+    ]
+    if torch_only:
+        return f"{torch_only} asks for torch"
+    if len(asked) == 2:
+        return "asked for"
+    kept = "" if options.dtype != "auto" else "; no faster precision was measured to rank the same"
+    fastest = "" if options.backend != "auto" else f"the fastest backend installed that runs {dtype}"
+    return ", ".join([*(f"{each} was asked for" for each in asked), *([fastest] if fastest else [])]) + kept

@@ -1,0 +1,140 @@
+"""Which backend and precision a model gets, from what is asked for, found, installed and proven."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pertinence.errors import MissingExtraError, OptionError
+from pertinence.local.choice import Possible, choose
+from pertinence.options import Options
+
+TORCH = frozenset({"torch", "sentence_transformers"})
+CONVERTERS = TORCH | {"onnx", "onnxscript"}
+EVERYTHING = CONVERTERS | {"openvino"}
+ONNX_FILE = {("onnx", "float32"): Path("model.onnx")}
+
+
+@dataclass(frozen=True)
+class Passed:
+    backend: str
+    dtype: str
+    speed_ratio: float | None = 2.0
+
+
+def chosen(possible: Possible, **options: object) -> tuple[str, str]:
+    choice = choose("the model", Options(**options), possible)  # type: ignore[arg-type]
+    assert choice.why
+    return choice.backend, choice.dtype
+
+
+@pytest.mark.parametrize(
+    ("packages", "files", "expected"),
+    [
+        (frozenset(), ONNX_FILE, "onnx"),
+        (TORCH, ONNX_FILE, "onnx"),
+        (TORCH, {}, "torch"),
+        (CONVERTERS, {}, "onnx"),
+        (EVERYTHING, {}, "openvino"),
+        (frozenset({"openvino"}), ONNX_FILE, "openvino"),
+        (frozenset({"openvino"}), {("openvino", "float32"): Path("openvino_model.xml")}, "openvino"),
+    ],
+)
+def test_without_a_verdict_it_is_float32_on_the_fastest_backend_that_can_run_it(
+    packages: frozenset[str], files: dict[tuple[str, str], Path], expected: str
+) -> None:
+    assert chosen(Possible(packages=packages, files=files)) == (expected, "float32")
+
+
+def test_a_verdict_is_followed() -> None:
+    passed = [Passed("openvino", "bfloat16"), Passed("onnx", "int8")]
+    assert chosen(Possible(packages=EVERYTHING, passed=passed)) == ("openvino", "bfloat16")
+
+
+def test_a_verdict_on_a_backend_that_is_not_installed_makes_way_for_the_next() -> None:
+    passed = [Passed("openvino", "bfloat16"), Passed("onnx", "int8")]
+    files = {**ONNX_FILE, ("onnx", "int8"): Path("model_int8.onnx")}
+    assert chosen(Possible(files=files, passed=passed)) == ("onnx", "int8")
+
+
+def test_a_verdict_of_another_version_on_something_unknown_is_passed_over() -> None:
+    passed = [Passed("abacus", "int4"), Passed("torch", "int8")]
+    assert chosen(Possible(packages=EVERYTHING, passed=passed)) == ("openvino", "float32")
+
+
+def test_a_backend_that_was_asked_for_has_its_own_verdicts_followed_and_no_others() -> None:
+    passed = [Passed("openvino", "int8"), Passed("torch", "bfloat16")]
+    possible = Possible(packages=EVERYTHING, passed=passed)
+    assert chosen(possible, backend="torch") == ("torch", "bfloat16")
+    assert chosen(possible, backend="onnx") == ("onnx", "float32")
+
+
+def test_a_precision_that_was_asked_for_needs_no_verdict() -> None:
+    possible = Possible(packages=EVERYTHING, passed=[Passed("openvino", "int8")])
+    assert chosen(possible, dtype="float32") == ("openvino", "float32")
+    assert chosen(possible, dtype="bfloat16") == ("openvino", "bfloat16")
+    assert chosen(Possible(packages=CONVERTERS), dtype="int8") == ("onnx", "int8")
+    assert chosen(Possible(packages=CONVERTERS), dtype="bfloat16") == ("torch", "bfloat16")
+
+
+def test_float16_runs_only_when_it_is_asked_for_by_name() -> None:
+    possible = Possible(packages=EVERYTHING, passed=[Passed("torch", "bfloat16")])
+    assert chosen(possible, dtype="float16") == ("torch", "float16")
+    assert chosen(possible)[1] != "float16"
+
+
+def test_an_accelerator_is_taken_unless_the_cpu_or_a_backend_is_asked_for() -> None:
+    possible = Possible(packages=EVERYTHING, accelerator="cuda", passed=[Passed("openvino", "int8")])
+    assert chosen(possible) == ("torch", "float32")
+    assert chosen(possible, device="cpu") == ("openvino", "int8")
+    assert chosen(possible, backend="onnx") == ("onnx", "float32")
+
+
+def test_an_accelerator_is_no_use_without_torch() -> None:
+    assert chosen(Possible(files=ONNX_FILE, accelerator="cuda")) == ("onnx", "float32")
+
+
+@pytest.mark.parametrize(
+    "options", [{"device": "cuda"}, {"trust_remote_code": True}, {"model_kwargs": {"variant": "small"}}]
+)
+def test_what_torch_alone_can_honour_goes_to_torch(options: dict[str, object]) -> None:
+    possible = Possible(packages=EVERYTHING, files=ONNX_FILE, passed=[Passed("openvino", "int8")])
+    assert chosen(possible, **options) == ("torch", "float32")
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"backend": "torch", "dtype": "int8"}, "'openvino' or 'onnx'"),
+        ({"backend": "onnx", "dtype": "bfloat16"}, "'openvino' or 'torch'"),
+        ({"backend": "openvino", "dtype": "float16"}, "float16"),
+        ({"backend": "openvino", "device": "cuda"}, "device='cuda'"),
+        ({"backend": "onnx", "trust_remote_code": True}, "trust_remote_code"),
+        ({"dtype": "int8", "device": "cuda:1"}, "device='cuda:1'"),
+    ],
+)
+def test_wishes_that_contradict_each_other_are_refused(options: dict[str, object], named: str) -> None:
+    with pytest.raises(OptionError, match=named):
+        chosen(Possible(packages=EVERYTHING, files=ONNX_FILE), **options)
+
+
+@pytest.mark.parametrize(
+    ("packages", "options", "named"),
+    [
+        (frozenset(), {}, r"pertinence\[torch\]"),
+        (frozenset(), {"backend": "openvino"}, r"pertinence\[openvino\]"),
+        (frozenset({"openvino"}), {"backend": "openvino"}, r"pertinence\[torch\]"),
+        (TORCH, {"backend": "onnx"}, r"pertinence\[torch\]"),
+    ],
+)
+def test_what_is_missing_is_named(packages: frozenset[str], options: dict[str, object], named: str) -> None:
+    with pytest.raises(MissingExtraError, match=named):
+        chosen(Possible(packages=packages), **options)
+
+
+def test_a_model_that_brings_its_onnx_file_needs_the_converter_only_for_int8() -> None:
+    assert chosen(Possible(files=ONNX_FILE), backend="onnx") == ("onnx", "float32")
+    with pytest.raises(MissingExtraError, match="int8"):
+        chosen(Possible(files=ONNX_FILE), backend="onnx", dtype="int8")
