@@ -41,7 +41,7 @@ class Infinity(Server):
 
     def admit(self, call: Call) -> None:
         if call.path != "/openapi.json" and not self.bearer(call):
-            raise RefusedError(as_json({"detail": "Unauthorized"}, 401, WWW_Authenticate="Bearer"))
+            raise RefusedError(as_json({"detail": "Unauthorized"}, 401, {"WWW-Authenticate": "Bearer"}))
 
     def openapi(self, call: Call) -> Answer:
         title = "♾️ Infinity - Embedding Inference Server"

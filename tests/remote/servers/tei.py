@@ -112,7 +112,7 @@ class Tei(Server):
         for index, value in order(query, texts, score):
             text = {"text": texts[index]} if body.get("return_text") else {}
             rows.append({"index": index, **text, "score": value})
-        return as_json(rows, **_usage(query, *texts))
+        return as_json(rows, headers=_usage(query, *texts))
 
     def predict(self, call: Call) -> Answer:
         body = self._read(call, {"inputs": _predictable}, {"raw_scores": FLAG})
@@ -126,7 +126,7 @@ class Tei(Server):
         score = logit if body.get("raw_scores") else probability
         answers = [[{"score": score(*pair), "label": "LABEL_0"}] for pair in pairs]
         return as_json(
-            answers[0] if single else answers, **_usage(*(text for pair in pairs for text in pair))
+            answers[0] if single else answers, headers=_usage(*(text for pair in pairs for text in pair))
         )
 
     def embed(self, call: Call) -> Answer:
@@ -134,7 +134,7 @@ class Tei(Server):
         texts = [body["inputs"]] if isinstance(body["inputs"], str) else body["inputs"]
         self._measure([("", text) for text in texts], body)
         rows = embeddings({"input": texts}, model=self.model)["data"]
-        return as_json([row["embedding"] for row in rows], **_usage(*texts))
+        return as_json([row["embedding"] for row in rows], headers=_usage(*texts))
 
     def embeddings(self, call: Call) -> Answer:
         body = call.json()
@@ -147,7 +147,7 @@ class Tei(Server):
             return _flat_error("Empty", "`input` cannot be empty", 400)
         if len(texts) > self.limit:
             return _flat_error("Validation", self._too_many(len(texts)), self.limit_status)
-        return as_json(embeddings(body, model=self.model), **_usage(*texts))
+        return as_json(embeddings(body, model=self.model), headers=_usage(*texts))
 
     def _read(self, call: Call, required: dict[str, Any], optional: dict[str, Any]) -> dict[str, Any]:
         body = call.json()
@@ -210,4 +210,4 @@ def _flat_error(type_: str, message: str, status: int) -> Answer:
 
 def _usage(*texts: str) -> dict[str, str]:
     characters = sum(map(len, texts))
-    return {"x_compute_tokens": str(tokens(*texts)), "x_compute_characters": str(characters)}
+    return {"x-compute-tokens": str(tokens(*texts)), "x-compute-characters": str(characters)}

@@ -16,8 +16,9 @@ __all__ = ["Answer", "Call", "RefusedError", "Route", "Server", "as_json", "send
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One request as it arrived; the names of its headers are in lower case."""
+    """One request as it arrived; the names of its headers are in lower case, `at` is the monotonic clock."""
 
+    at: float
     method: str
     path: str
     headers: Mapping[str, str]
@@ -48,11 +49,10 @@ class RefusedError(Exception):
 Route = Callable[[Call], Answer]
 
 
-def as_json(content: Any, status: int = 200, **headers: str) -> Answer:
-    """An answer in JSON; underscores in the names of headers stand for hyphens."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
+def as_json(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    """An answer in JSON."""
     body = json.dumps(content).encode()
-    return Answer(status=status, body=body, headers={"Content-Type": "application/json", **named})
+    return Answer(status=status, body=body, headers={"Content-Type": "application/json", **(headers or {})})
 
 
 class Server:
@@ -143,6 +143,7 @@ class Server:
     def _take(self, handler: BaseHTTPRequestHandler) -> None:
         length = int(handler.headers.get("Content-Length", 0))
         call = Call(
+            at=time.monotonic(),
             method=handler.command,
             path=urlsplit(handler.path).path,
             headers={name.lower(): value for name, value in handler.headers.items()},
