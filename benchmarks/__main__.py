@@ -22,6 +22,7 @@ TABLES = {
     "cold": "import, and the first answer of a fresh process",
     "overhead": "what each framework's adapter adds to Reranker.rank",
     "frameworks": "each framework's adapter against Reranker.rank, with a real model",
+    "load": "many callers at once: throughput, waiting, fairness, memory",
     "growth": "how cost grows with documents and with their length",
     "speed": "every backend and precision of ours against what the frameworks run today",
     "quality": "nDCG@10 against speed, with trained weights, and its plot",

@@ -43,33 +43,36 @@ def quality_against_speed(dots: Sequence[Dot], first_stage: str, its_quality: fl
         axes.axhline(its_quality, linestyle="--", linewidth=1, color=_THEIRS)
         axes.annotate(
             f"{first_stage}, no reranking",
-            (1, its_quality),
+            (0, its_quality),
             xycoords=("axes fraction", "data"),
-            xytext=(-4, 3),
+            xytext=(4, -4),
             textcoords="offset points",
-            horizontalalignment="right",
+            verticalalignment="top",
             color=_THEIRS,
         )
-        for dot in dots:
+        for place, dot in enumerate(sorted(dots, key=lambda dot: dot.speed)):
             colour = _OURS if dot.ours else _THEIRS
             axes.plot(dot.speed, dot.quality, "o", color=colour)
-            # Slanted: engines of equal quality stand on one height.
+            # Slanted, and every other one below: engines of equal quality stand on one height.
+            above = place % 2 == 0
             axes.annotate(
                 dot.name,
                 (dot.speed, dot.quality),
-                xytext=(3, 5),
+                xytext=(3, 5) if above else (-3, -5),
                 textcoords="offset points",
-                rotation=35,
+                horizontalalignment="left" if above else "right",
+                verticalalignment="bottom" if above else "top",
+                rotation=50,
                 color=colour,
             )
         speeds, qualities = [dot.speed for dot in dots], [its_quality, *(dot.quality for dot in dots)]
         margin = max(max(qualities) - min(qualities), _LEAST_HEIGHT) / 2
         axes.set_xscale("log")
-        axes.set_xlim(min(speeds) / 1.3, max(speeds) * 1.9)
-        axes.set_ylim(min(qualities) - margin / 2, max(qualities) + margin * 1.5)
+        axes.set_xlim(min(speeds) / 1.4, max(speeds) * 1.6)
+        axes.set_ylim(min(qualities) - margin * 1.2, max(qualities) + margin * 1.2)
         axes.xaxis.set_major_formatter(ScalarFormatter())
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_xticks([each for each in _ROUND if min(speeds) / 1.3 <= each <= max(speeds) * 1.9])
+        axes.set_xticks([each for each in _ROUND if min(speeds) / 1.4 <= each <= max(speeds) * 1.6])
         axes.set_xlabel("pairs per second (logarithmic)")
         axes.set_ylabel("nDCG@10")
         axes.grid(visible=True, linewidth=0.4, alpha=0.6)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-__all__ = ["Work", "even", "folder_of_data", "length_mix", "piaf", "plain_passages", "real_texts"]
+__all__ = ["Work", "even", "folder_of_data", "length_mix", "mixed", "piaf", "plain_passages", "real_texts"]
 
 _HERE = Path(__file__).parent
 _OWN = _HERE.parent / "examples" / "corpus.jsonl"
@@ -72,6 +72,19 @@ def even(tokenizer: Tokenizer, pairs: int, length: int, query_length: int = 5) -
             draw.shuffle(words)  # A small corpus has no more to give in its own order.
         texts[text] = None
     return Work(name=f"{pairs:,} x {length}", queries=[(query, list(texts))])
+
+
+def mixed(tokenizer: Tokenizer, pairs: int) -> Work:
+    """One query and as many different texts, in pairs of the lengths of `length-mix.json`, in any order."""
+    mix = json.loads((_HERE / "length-mix.json").read_text("utf-8"))
+    words, draw = _words(), random.Random(pairs)
+    query = _cut(tokenizer, words, mix["query_length"], draw)
+    taken = mix["query_length"] + tokenizer.num_special_tokens_to_add(is_pair=True)
+    lengths = draw.choices(mix["pair_lengths"], k=pairs)
+    texts: dict[str, None] = {}
+    while len(texts) < pairs:
+        texts[_cut(tokenizer, words, lengths[len(texts)] - taken, draw)] = None
+    return Work(name=f"{pairs:,} of the length mix", queries=[(query, list(texts))])
 
 
 def piaf(questions: int, candidates: int) -> Work | None:

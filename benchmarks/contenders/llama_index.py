@@ -38,4 +38,4 @@ class Postprocessor(Contender[list[NodeWithScore], list[NodeWithScore]]):
 
 def opened(folder: str, ours: str | None) -> Postprocessor:
     """The float32 weights of `folder`; `ours` is for us."""
-    return Postprocessor(SentenceTransformerRerank(model=folder, device="cpu", trust_remote_code=False))
+    return Postprocessor(SentenceTransformerRerank(model=folder, device="cpu"))
