@@ -15,7 +15,9 @@ from pertinence.ranking import check_top_k
 __all__ = ["REMOTE_CHECKS", "SECRET_HEADER"]
 
 SECRET_HEADER = re.compile(
-    r"auth(?!or)|cookie|token|secret|passw|credential|(api|access|subscription)-?key|^key$", re.I
+    r"\bauth\b|authori[sz]|authent|oauth|cookie|token|secret|passw|credential"
+    r"|(api|access|subscription)[-_]?key|^key$",
+    re.I,
 )
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # The client's own business: another value would belie the body or the connection.

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx2
@@ -28,6 +28,8 @@ from pertinence.remote.settings import API_KEY, Settings, host_of, url_of
 from pertinence.remote.tracing import note
 
 __all__ = ["Client", "RefusedError", "Reply"]
+
+T = TypeVar("T", str, bytes)
 
 _CONNECT = 5.0
 _READ = 60.0
@@ -165,18 +167,27 @@ class Client:
             try:
                 response = await client.send(message, stream=True)
                 try:
-                    body = await _read(response)
+                    body = self._clean(await _read(response))
                 finally:
                     await response.aclose()
             except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, ssl.SSLError) as error:
                 problem = error
             else:
-                headers = {name.lower(): value for name, value in response.headers.items()}
+                headers = {name.lower(): self._clean(value) for name, value in response.headers.items()}
                 if response.is_success:
                     return Reply(response.status_code, headers, body)
                 raise self._refused(response.status_code, headers, body, sent)
         # Outside of the handler: the library's error holds the request, and the request the key.
         raise self._failed(problem)
+
+    def _clean(self, told: T) -> T:
+        """What the server said, without the key if it said that too: nothing after this can show it."""
+        key = self.settings.key
+        if key is None:
+            return told
+        if isinstance(told, bytes):
+            return told.replace(key.reveal().encode(), b"***")
+        return told.replace(key.reveal(), "***")
 
     def _failed(self, problem: Exception) -> Exception:
         """What became of a request that had no answer."""
@@ -198,7 +209,7 @@ class Client:
     ) -> Exception:
         """What an answer means that is no success."""
         key = self.settings.key
-        found = refusal(status, headers, body, sent=sent, secret=key.reveal() if key else None)
+        found = refusal(status, headers, body, sent=sent)
         said = f": {found.message}" if found.message else ""
         host = host_of(self.settings.base_url)
         answered = f"{host} answered {status}{said}"

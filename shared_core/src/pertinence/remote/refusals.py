@@ -59,7 +59,6 @@ def refusal(
     body: bytes,
     *,
     sent: Sequence[str] = (),
-    secret: str | None = None,
 ) -> Refusal:
     """What an answer means that is no success.
 
@@ -68,7 +67,6 @@ def refusal(
         headers: its headers, by names in lower case.
         body: its body, or the beginning of it.
         sent: query and texts of the request, which no message may repeat.
-        secret: the key, which no message may repeat either.
     """
     raw = _said(body)
     meaning = _meaning(status, raw)
@@ -79,7 +77,7 @@ def refusal(
     return Refusal(
         status=status,
         meaning=meaning,
-        message=told(raw, sent=sent, secret=secret),
+        message=told(raw, sent),
         limit=limit,
         wait=retry_after(headers),
     )
@@ -124,11 +122,9 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     return min(max(seconds, 0.0), MOST_WAIT) if seconds == seconds else None
 
 
-def told(said: str, *, sent: Sequence[str] = (), secret: str | None = None) -> str:
-    """What a server said as an error may repeat it: one short line without the key and what was sent."""
+def told(said: str, sent: Sequence[str] = ()) -> str:
+    """What a server said as an error may repeat it: one short line, without what was sent."""
     text = said
-    if secret:
-        text = text.replace(secret, "***")
     for each in sent:
         # A text that is short may be a word of the server's own; one that is long may be quoted in part.
         start = each.strip()[:_ECHO]
