@@ -1,4 +1,4 @@
-"""`pertinence doctor`: what is installed, and which backend and precision would run here and why."""
+"""`pertinence doctor`: what is installed, and how a model would run here, or what a server is, and why."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pertinence.options import Options
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
-SUMMARY = "tell what is installed, and how a model would run here and why"
+SUMMARY = "tell what is installed, and how a model would run here and why; or what a server is"
 
 _PACKAGES = (
     "pertinence",
@@ -27,6 +27,8 @@ _PACKAGES = (
     "llama-index-embeddings-pertinence",
     "pertinence-haystack",
     "numpy",
+    "httpx2",
+    "stamina",
     "tokenizers",
     "huggingface-hub",
     "onnxruntime",
@@ -43,7 +45,10 @@ _INSTRUCTIONS = (
     *("amx_tile", "amx_int8", "amx_bf16"),
     *("asimd", "asimddp", "asimdhp", "i8mm", "bf16", "sve", "sve2"),
 )
-_CHOICES = ("backend", "dtype", "device", "trust_remote_code", "revision", "cache_folder", "model_kwargs")
+_CHOICES = (
+    *("backend", "dtype", "device", "trust_remote_code", "revision", "cache_folder", "model_kwargs"),
+    *("base_url", "dialect", "timeout", "headers", "verify", "proxy"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         nargs="?",
         help="a folder, or a name on the hub that was downloaded before: nothing is fetched "
-        "(default: the embedded model)",
+        "(default: the embedded model); with --base-url, the server's name for it",
     )
     parser.add_argument("--json", dest="as_json", action="store_true", help="one JSON object")
     add_options(parser, _CHOICES)
@@ -61,23 +66,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the report; a model that cannot run is told in it, and is then an error."""
-    options = options_of(arguments, local_files_only=True)
+    report: dict[str, Any] = {
+        "python": f"{platform.python_version()} on {platform.platform()}",
+        "packages": {name: _version(name) for name in _PACKAGES},
+    }
+    if getattr(arguments, "base_url", None) is None:
+        failure = _tell_of_here(report, options_of(arguments, local_files_only=True))
+    else:
+        failure = _tell_of_server(report, options_of(arguments))
+    print(json.dumps(report, ensure_ascii=False) if arguments.as_json else "\n".join(_readable(report)))
+    if failure is not None:
+        raise failure
+    return 0
+
+
+def _tell_of_here(report: dict[str, Any], options: Options) -> PertinenceError | None:
     failure: PertinenceError | None = None
     try:
         model = _model(options)
     except PertinenceError as error:
         failure, model = error, {"name": options.model or "the embedded default", "error": str(error)}
-    report = {
-        "python": f"{platform.python_version()} on {platform.platform()}",
-        "packages": {name: _version(name) for name in _PACKAGES},
-        "processor": _processor(),
-        "model": model,
-        "cache_folder": _cache_folder(options),
-    }
-    print(json.dumps(report, ensure_ascii=False) if arguments.as_json else "\n".join(_readable(report)))
-    if failure is not None:
-        raise failure
-    return 0
+    report["processor"] = _processor()
+    report["model"] = model
+    report["cache_folder"] = _cache_folder(options)
+    return failure
+
+
+def _tell_of_server(report: dict[str, Any], options: Options) -> PertinenceError | None:
+    from pertinence.remote.inspect import inspect
+
+    found = inspect(options)
+    report["server"] = found.facts
+    return found.error
 
 
 def _model(options: Options) -> dict[str, Any]:
