@@ -10,6 +10,7 @@ from pertinence import Ranking
 from pertinence.integration import Handle, Options
 from pertinence.testing import Driver, Hit
 from pertinence.testing.conformance import ModelConformance, PerCallConformance
+from support.remote import RemoteConformance
 
 
 @dataclass(frozen=True)
@@ -73,4 +74,8 @@ class TestPlainReranker(PerCallConformance):
 
 
 class TestEmbeddedDefault(ModelConformance):
+    driver = PlainDriver()
+
+
+class TestServer(RemoteConformance):
     driver = PlainDriver()

@@ -12,6 +12,7 @@ from haystack.utils import ComponentDevice, Secret
 from haystack_integrations.components.rankers.pertinence import PertinenceRanker
 from pertinence.testing import Driver, Hit
 from pertinence.testing.conformance import ModelConformance, PerCallConformance
+from support.remote import RemoteConformance
 
 
 class RankerDriver(Driver[PertinenceRanker, Document]):
@@ -69,6 +70,10 @@ class TestRun(PerCallConformance):
 
 
 class TestEmbeddedDefault(ModelConformance):
+    driver = RankerDriver()
+
+
+class TestServer(RemoteConformance):
     driver = RankerDriver()
 
 

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from langchain_pertinence import PertinenceRerank
 from pertinence.testing import Driver, Hit
 from pertinence.testing.conformance import ModelConformance, PerCallConformance, RerankerConformance
+from support.remote import RemoteConformance
 
 
 class CompressorDriver(Driver[PertinenceRerank, Document]):
@@ -69,6 +70,10 @@ class TestRerank(PerCallConformance):
 
 
 class TestEmbeddedDefault(ModelConformance):
+    driver = CompressorDriver()
+
+
+class TestServer(RemoteConformance):
     driver = CompressorDriver()
 
 

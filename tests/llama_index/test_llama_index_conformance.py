@@ -10,6 +10,7 @@ from llama_index.core.schema import NodeWithScore, TextNode
 from llama_index.postprocessor.pertinence import PertinenceRerank
 from pertinence.testing import Driver, Hit
 from pertinence.testing.conformance import ModelConformance, RerankerConformance
+from support.remote import RemoteConformance
 
 
 class PostprocessorDriver(Driver[PertinenceRerank, NodeWithScore]):
@@ -52,6 +53,10 @@ class TestPostprocessNodes(RerankerConformance):
 
 
 class TestEmbeddedDefault(ModelConformance):
+    driver = PostprocessorDriver()
+
+
+class TestServer(RemoteConformance):
     driver = PostprocessorDriver()
 
 
