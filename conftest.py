@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import MutableMapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
+sys.path.insert(0, str(Path(__file__).parent / "tests"))
+
+
+def serve(namespace: MutableMapping[str, Any]) -> None:
+    """Before the first snippet of a page: the servers that snippets speak of, on loopback."""
+    from readme.gateway import serving
+
+    namespace["_served"] = ExitStack()
+    namespace["_served"].enter_context(serving())
+
+
+def stop(namespace: MutableMapping[str, Any]) -> None:
+    """After the last one."""
+    namespace["_served"].close()
+
+
 # Why sybil: a snippet runs in the namespace of those before it on its page, as a reader types them; a
 # `>>>` in one is checked against what it prints; and it needs no library but itself.
-pytest_collect_file = Sybil(parsers=[PythonCodeBlockParser(), SkipParser()], patterns=["*.md"]).pytest()
+pytest_collect_file = Sybil(
+    parsers=[PythonCodeBlockParser(), SkipParser()], patterns=["*.md"], setup=serve, teardown=stop
+).pytest()
