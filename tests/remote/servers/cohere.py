@@ -45,7 +45,14 @@ class Cohere(Hosted):
         body = self.read(
             call,
             {"model": TEXT, "query": TEXT, "documents": TEXTS},
-            {"top_n": COUNT, "max_tokens_per_doc": COUNT, "priority": COUNT, "relevant_spans": WHATEVER},
+            {
+                "top_n": COUNT,
+                "max_tokens_per_doc": COUNT,
+                "priority": COUNT,
+                "relevant_spans": WHATEVER,
+                # Of v1, and yet LiteLLM sends it here too.
+                "return_documents": FLAG,
+            },
         )
         return self._answer(body, body["documents"], False)
 
