@@ -72,7 +72,9 @@ class Connection:
             "pertinence.texts": len(texts),
         }
         return traced(
-            f"pertinence.{self.task}", attributes, lambda: self._start(lambda: self._ask(query, texts, use))
+            f"pertinence.{self.task}",
+            attributes,
+            lambda: self._start(lambda client: self._ask(client, query, texts, use)),
         )
 
     def look(self) -> Future[Found]:
@@ -81,7 +83,7 @@ class Connection:
         Raises:
             ClosedError: the connection was closed.
         """
-        return self._start(lambda: detect(self._client()))
+        return self._start(detect)
 
     def close(self) -> None:
         """Answer what waits with `ClosedError` and hold the client no longer. Closing twice is fine."""
@@ -89,28 +91,28 @@ class Connection:
         loop.withdraw(self)
         loop.unshare(self, self.settings)
 
-    def _start(self, work: Callable[[], Coroutine[Any, Any, R]]) -> Future[R]:
+    def _start(self, work: Callable[[Client], Coroutine[Any, Any, R]]) -> Future[R]:
         if self._closed:
             raise ClosedError(f"the connection to {self.name} is closed")
-        self._client()
-        return loop.start(self, work)
+        # Looked up for every call: a forked child has a client of its own.
+        client = loop.share(self, self.settings, self._make)
+        return loop.start(self, lambda: work(client))
 
-    def _client(self) -> Client:
-        return loop.share(self, self.settings, lambda: Client(self.settings))
+    def _make(self) -> Client:
+        return Client(self.settings)
 
-    async def _ask(self, query: str, texts: Sequence[str], use: Callable[[Asked], R]) -> R:
+    async def _ask(self, client: Client, query: str, texts: Sequence[str], use: Callable[[Asked], R]) -> R:
         timeout = self.settings.timeout
         try:
             async with asyncio.timeout(timeout) as limit:
-                return use(await self._answer(query, texts, limit.when() or 0.0))
+                return use(await self._answer(client, query, texts, limit.when() or 0.0))
         except TimeoutError as error:
             if isinstance(error, EndpointTimeoutError):
                 raise
         host = host_of(self.settings.base_url)
         raise EndpointTimeoutError(f"{timeout:g} s were over before {host} had answered all of this call")
 
-    async def _answer(self, query: str, texts: Sequence[str], deadline: float) -> Asked:
-        client = self._client()
+    async def _answer(self, client: Client, query: str, texts: Sequence[str], deadline: float) -> Asked:
         dialect = self.dialect or (await detect(client)).dialect(self.task)
         # Equal texts are sent once.
         places: dict[str, int] = {}

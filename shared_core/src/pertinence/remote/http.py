@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ from pertinence.errors import (
     OptionError,
     UnknownModelError,
 )
-from pertinence.remote.dialects import Request
+from pertinence.remote.dialects import Call, Request
 from pertinence.remote.refusals import Refusal, refusal
 from pertinence.remote.settings import API_KEY, Settings, host_of, url_of
 from pertinence.remote.tracing import note
@@ -43,7 +43,7 @@ _MOST_ERROR = 64 * 1024
 
 @dataclass(frozen=True)
 class Reply:
-    """A successful answer; the names of its headers are in lower case."""
+    """A successful answer; its headers are found by names in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -85,13 +85,13 @@ class Client:
         self._http: httpx2.AsyncClient | None = None
         self._urls: dict[str, httpx2.URL] = {}
 
-    async def post(self, request: Request, deadline: float, sent: Sequence[str]) -> Reply:
+    async def post(self, request: Request, deadline: float, sent: Call) -> Reply:
         """Send a request until it succeeds, or until sending it again is no use.
 
         Args:
             request: what to send.
             deadline: the loop's time after which no further try is made.
-            sent: query and texts, which no error repeats.
+            sent: what it was made of, which no error repeats.
 
         Raises:
             EndpointError: no success; `RefusedError` if it is the request that the server does not take.
@@ -117,9 +117,7 @@ class Client:
         if self._http is not None:
             await self._http.aclose()
 
-    async def _again(
-        self, request: Request, sent: Sequence[str], deadline: float, first: _TemporaryError
-    ) -> Reply:
+    async def _again(self, request: Request, sent: Call, deadline: float, first: _TemporaryError) -> Reply:
         """The further tries; a function of its own, so that a request that succeeds pays for none of this."""
         left = deadline - asyncio.get_running_loop().time()
         tries = 0
@@ -155,7 +153,7 @@ class Client:
         last.told.args = (f"{last.told}{tried}",)
         raise last.told
 
-    async def _once(self, request: Request, sent: Sequence[str]) -> Reply:
+    async def _once(self, request: Request, sent: Call) -> Reply:
         url = self._urls.get(request.path)
         if url is None:
             url = self._urls[request.path] = httpx2.URL(url_of(self.settings.base_url, request.path))
@@ -163,7 +161,8 @@ class Client:
         client = self._client()
         problem: Exception
         async with self._free:
-            message = client.build_request("POST", url, content=content, headers=request.headers)
+            # Not by the client's own way, which merges URLs, headers and cookies anew for every request.
+            message = httpx2.Request("POST", url, headers=self._headers(request), content=content)
             try:
                 response = await client.send(message, stream=True)
                 try:
@@ -173,12 +172,19 @@ class Client:
             except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, ssl.SSLError) as error:
                 problem = error
             else:
-                headers = {name.lower(): self._clean(value) for name, value in response.headers.items()}
                 if response.is_success:
-                    return Reply(response.status_code, headers, body)
+                    return Reply(response.status_code, response.headers, body)
+                headers = {name.lower(): self._clean(value) for name, value in response.headers.items()}
                 raise self._refused(response.status_code, headers, body, sent)
         # Outside of the handler: the library's error holds the request, and the request the key.
         raise self._failed(problem)
+
+    def _headers(self, request: Request) -> httpx2.Headers:
+        """The client's headers, and the dialect's own if it has any."""
+        assert self._http is not None
+        if not request.headers:
+            return self._http.headers
+        return httpx2.Headers({**self._http.headers, **request.headers})
 
     def _clean(self, told: T) -> T:
         """What the server said, without the key if it said that too: nothing after this can show it."""
@@ -204,12 +210,10 @@ class Client:
             return _TemporaryError(EndpointError(f"{host} broke off: {what}"))
         return told
 
-    def _refused(
-        self, status: int, headers: Mapping[str, str], body: bytes, sent: Sequence[str]
-    ) -> Exception:
+    def _refused(self, status: int, headers: Mapping[str, str], body: bytes, sent: Call) -> Exception:
         """What an answer means that is no success."""
         key = self.settings.key
-        found = refusal(status, headers, body, sent=sent)
+        found = refusal(status, headers, body, sent=[sent.query, *sent.texts])
         said = f": {found.message}" if found.message else ""
         host = host_of(self.settings.base_url)
         answered = f"{host} answered {status}{said}"

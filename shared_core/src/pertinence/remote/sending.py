@@ -34,7 +34,8 @@ def spans(texts: Sequence[str], most: int | None, most_bytes: int | None = None)
     count = len(texts)
     pieces = 1 if most is None else -(-count // most)
     cuts = [round(number * count / pieces) for number in range(pieces + 1)]
-    if most_bytes is None:
+    # No character takes more than four bytes: most texts need not be encoded to know that they fit.
+    if most_bytes is None or 4 * sum(map(len, texts)) + _AROUND * count <= most_bytes:
         return list(pairwise(cuts))
     found: list[tuple[int, int]] = []
     for first, end in pairwise(cuts):
@@ -95,7 +96,8 @@ class Sending:
 
     async def _piece(self, first: int, end: int) -> Answer:
         """The answer for the texts from `first` to `end`."""
-        texts = self.call.texts[first:end]
+        whole = self.call.texts
+        texts = whole if end - first == len(whole) else whole[first:end]
         try:
             answer = await self._sent(texts)
         except EntryError as error:
@@ -108,9 +110,8 @@ class Sending:
         return await self._smaller(first, end, refused)
 
     async def _sent(self, texts: Sequence[str]) -> Answer:
-        call = replace(self.call, texts=texts)
-        request = self.dialect.build_request(call)
-        reply = await self.client.post(request, self.deadline, [call.query, *texts])
+        call = self.call if texts is self.call.texts else replace(self.call, texts=texts)
+        reply = await self.client.post(self.dialect.build_request(call), self.deadline, call)
         return self.dialect.parse_response(reply.status, reply.headers, reply.body, len(texts))
 
     async def _smaller(self, first: int, end: int, error: RefusedError) -> Answer:

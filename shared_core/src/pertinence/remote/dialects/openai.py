@@ -39,9 +39,7 @@ class OpenAI(Dialect):
     def read(self, content: Any, count: int) -> Float32:
         """Vectors by their index, all of one length."""
         found = placed(entries(content, ("data",)), count, index="index", fields=("embedding",))
-        vectors: list[Float32] = [np.empty(0, dtype=np.float32)] * count
-        for place, value in found:
-            vectors[place] = _vector(value, place)
+        vectors = [_vector(value, place) for place, value in enumerate(found)]
         dims = {len(vector) for vector in vectors}
         if len(dims) > 1:
             raise ScoreError(f"its vectors are of {min(dims)} to {max(dims)} numbers")

@@ -25,6 +25,7 @@ __all__ = [
 
 _LISTS = ("results", "data", "rankings", "scores")
 SCORES = ("relevance_score", "score", "logit")
+_MISSING = object()
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
@@ -102,6 +103,10 @@ def in_order(values: Sequence[Any], count: int) -> Float32:
     """
     if len(values) != count:
         raise ScoreError(f"it holds {len(values)} scores for {count} documents")
+    if all(type(value) is float for value in values):
+        numbers = np.array(values, dtype=np.float64)
+        if (np.abs(numbers) <= _FLOAT32_MAX).all():
+            return numbers.astype(np.float32)
     return np.array([number(value, place) for place, value in enumerate(values)], dtype=np.float32)
 
 
@@ -121,40 +126,37 @@ def scattered(
     Raises:
         ScoreError: an index is missing, doubled or out of range, or a score is no finite number.
     """
-    values = np.full(count, np.nan, dtype=np.float32)
-    for place, value in placed(found, count, index=index, fields=scores):
-        values[place] = number(value, place)
-    return values
+    return in_order(placed(found, count, index=index, fields=scores), count)
 
 
-def placed(found: Sequence[Any], count: int, *, index: str, fields: Sequence[str]) -> list[tuple[int, Any]]:
-    """(place, value) of every entry: each place from 0 to `count` exactly once.
+def placed(found: Sequence[Any], count: int, *, index: str, fields: Sequence[str]) -> list[Any]:
+    """What the entries hold, in the order of the request: each place from 0 to `count` exactly once.
 
     Raises:
         ScoreError: it is not so.
     """
-    pairs: list[tuple[int, Any]] = []
-    seen: set[int] = set()
+    values: list[Any] = [_MISSING] * count
+    name: str | None = None
     for entry in found:
         if not isinstance(entry, dict):
             raise ScoreError(f"an object was due where there is {_kind(entry)}")
         place = entry.get(index)
-        if isinstance(place, bool) or not isinstance(place, int):
+        if type(place) is not int:
             raise ScoreError(f"an entry has no {index!r} that is a whole number")
         if not 0 <= place < count:
             raise ScoreError(f"{index} {_digits(place)} is out of range for {count} documents")
-        if place in seen:
+        if values[place] is not _MISSING:
             raise ScoreError(f"{index} {place} comes twice")
-        name = next((each for each in fields if each in entry), None)
-        if name is None:
-            known = " or ".join(map(repr, fields))
-            raise EntryError(f"the entry of document {{place}} has no field {known}", place)
-        seen.add(place)
-        pairs.append((place, entry[name]))
-    if len(pairs) != count:
-        first = next(place for place in range(count) if place not in seen)
-        raise ScoreError(f"it holds {len(pairs)} entries for {count} documents: {first} is missing")
-    return pairs
+        if name not in entry:
+            name = next((each for each in fields if each in entry), None)
+            if name is None:
+                known = " or ".join(map(repr, fields))
+                raise EntryError(f"the entry of document {{place}} has no field {known}", place)
+        values[place] = entry[name]
+    if len(found) != count:
+        first = next(place for place in range(count) if values[place] is _MISSING)
+        raise ScoreError(f"it holds {len(found)} entries for {count} documents: {first} is missing")
+    return values
 
 
 def usage_of(content: Any, headers: Mapping[str, str]) -> dict[str, int]:
