@@ -15,10 +15,10 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 from transformers import BertForSequenceClassification
 
-from pertinence.local.export import export_onnx, load_eager
+from pertinence.local.export import write_onnx
 from pertinence.local.loading import resolve
 from pertinence.local.weights import SCALE, WEIGHTS, dequantise, quantise
 from pertinence.options import Options
@@ -31,16 +31,23 @@ SMALLEST = 10_000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weights", type=Path, required=True, help="folder that the training wrote")
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        help="folder that the training wrote; without it, the graph over the packaged weights is written anew",
+    )
     parser.add_argument(
         "--calibration", type=Path, help="what recipe.calibrate wrote: slope and shift of the logit"
     )
     parser.add_argument("--to", type=Path, required=True, help="folder of the packaged model")
     args = parser.parse_args()
-    model = BertForSequenceClassification.from_pretrained(args.weights, dtype=torch.float32).eval()
-    if args.calibration:
-        _fold(model, json.loads(args.calibration.read_text(encoding="utf-8")))
-    package(model, args.to)
+    if args.weights is None:
+        write_graph(args.to)
+    else:
+        model = BertForSequenceClassification.from_pretrained(args.weights, dtype=torch.float32).eval()
+        if args.calibration:
+            _fold(model, json.loads(args.calibration.read_text(encoding="utf-8")))
+        package(model, args.to)
     size = sum(file.stat().st_size for file in args.to.iterdir())
     print(f"{args.to}: {size / 1e6:.1f} MB")
 
@@ -57,15 +64,19 @@ def package(model: BertForSequenceClassification, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _write_tokenizer(folder)
     _write_config(model, folder)
-    stored = _stored(model)
-    save_file(stored, folder / WEIGHTS, metadata={"format": "np"})
+    save_file(_stored(model), folder / WEIGHTS, metadata={"format": "np"})
     (folder / WEIGHTS).chmod(0o644)
-    spec = resolve(Options(model=str(folder), backend="torch"))
+    write_graph(folder)
+
+
+def write_graph(folder: Path) -> None:
+    """Write the ONNX graph over the weights that the folder holds."""
+    spec = resolve(Options(model=str(folder), backend="torch", dtype="float32"))
     with tempfile.TemporaryDirectory() as work:
         plain = Path(work) / "plain.onnx"
-        export_onnx(load_eager(spec), plain, spec)
+        write_onnx(spec, plain)
         graph = onnx.load(plain)
-    _read_from_safetensors(graph, stored, folder)
+    _read_from_safetensors(graph, load_file(folder / WEIGHTS), folder)
     onnx.save(graph, folder / "model.onnx")
 
 
