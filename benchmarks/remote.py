@@ -96,10 +96,10 @@ def measure(asked: argparse.Namespace) -> Report:
         notes=[
             f"The server is a process of its own on loopback; {rounds} rounds after one that is not counted. "
             "Ideal is what the server's latency alone would take.",
-            "The bare loop is `httpx2.AsyncClient.post` with the same bodies, on one event loop, JSON written "
+            "The bare loop is `httpx2.AsyncClient.post` with the same bodies on one event loop, JSON written "
             "and read, over a server without latency; the share is the median of the rounds' own ratios.",
-            f"Call by call, each `Reranker.score` adds {added * 1000:.2f} ms: checks, the way to the background "
-            "loop and back, and probabilities; that is not among the targets.",
+            f"Call by call, each `Reranker.score` adds {added * 1000:.2f} ms: checks, the way to the loop "
+            "and back, and probabilities. That is not among the targets.",
             (use.told if (use.by_others or 0) > (race.use.by_others or 0) else race.use.told),
         ],
         figures={

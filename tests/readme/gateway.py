@@ -1,4 +1,4 @@
-"""The servers that snippets speak of: reached as a proxy, so that a snippet keeps the address a reader types."""
+"""The servers that snippets speak of, reached as a proxy: a snippet keeps the address that a reader types."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Gateway(Server):
 
 @contextmanager
 def serving() -> Iterator[None]:
-    """Inside, any http address is answered by a fake, and the environment holds a provider's address and key."""
+    """Inside, fakes answer at any http address, and the environment holds a provider's address and key."""
     with Gateway() as gateway:
         names = {
             "HTTP_PROXY": gateway.origin,

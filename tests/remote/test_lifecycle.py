@@ -255,7 +255,7 @@ if {how!r} == "while a request waits":
     time.sleep(0.2)
 """
     ended = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error::ResourceWarning", "-c", script],
+        [sys.executable, "-W", "always::ResourceWarning", "-c", script],
         capture_output=True,
         text=True,
         timeout=30,

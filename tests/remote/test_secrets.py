@@ -8,6 +8,7 @@ import io
 import json
 import logging
 import pickle
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -59,6 +60,14 @@ def logged() -> Iterator[io.StringIO]:
     root.setLevel(before)
 
 
+def until(met: Callable[[], bool]) -> None:
+    """Wait for a span to end: that is told after the answer, by another thread."""
+    end = time.monotonic() + 10
+    while not met():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.005)
+
+
 def everything_of(error: BaseException) -> str:
     """All that a reporter of errors could show: chains, causes, and the locals of every frame."""
     chain = traceback.TracebackException.from_exception(error, capture_locals=True)
@@ -88,7 +97,7 @@ def test_no_error_no_log_and_no_trace_shows_the_key(
                     shown.append(everything_of(error))
                     shown.append(repr(pickle.loads(pickle.dumps(error))))
         assert any(call.headers["authorization"] == f"Bearer {KEY}" for call in server.calls)
-    assert len(spans) >= 2
+    until(lambda: len(spans) >= 2)
     for surface in (*shown, logged.getvalue(), *spans):
         assert KEY not in surface
 
@@ -122,6 +131,7 @@ def test_a_span_tells_what_was_asked_of_whom_and_how_it_ended(spans: list[str]) 
         with pytest.raises(PertinenceError):
             reranker.rank(QUERY, TEXTS)
         origin = server.origin
+    until(lambda: len(spans) >= 3)
     good, failed = (each for each in map(json.loads, spans) if each["name"] == "pertinence.rerank")
     assert good["parent_id"] == f"0x{outer.get_span_context().span_id:016x}"
     assert good["attributes"] == {

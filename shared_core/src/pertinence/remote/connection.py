@@ -114,15 +114,11 @@ class Connection:
 
     async def _answer(self, client: Client, query: str, texts: Sequence[str], deadline: float) -> Asked:
         dialect = self.dialect or (await detect(client)).dialect(self.task)
+        own, repaired = _repaired(texts)
         # Equal texts are sent once.
         places: dict[str, int] = {}
-        repaired = 0
-        own: list[str] = []
-        for place, text in enumerate(texts):
-            fixed, changed = repair(text)
-            repaired += changed
-            own.append(fixed)
-            places.setdefault(fixed, place)
+        for place, text in enumerate(own):
+            places.setdefault(text, place)
         sending = Sending(
             client=client,
             dialect=dialect,
@@ -140,6 +136,17 @@ class Connection:
 
     def _count(self, texts: int) -> None:
         self.answered += texts
+
+
+def _repaired(texts: Sequence[str]) -> tuple[list[str], int]:
+    """The texts without lone surrogates, and how many had one."""
+    own = list(texts)
+    try:
+        "".join(own).encode()
+    except UnicodeEncodeError:
+        pairs = [repair(text) for text in own]
+        return [text for text, _ in pairs], sum(changed for _, changed in pairs)
+    return own, 0
 
 
 def _close_aside(connection: Connection) -> None:
