@@ -35,7 +35,14 @@ PUBLIC_MODULES = (
 
 PYTEST = ("pytest", "pytest-asyncio", "pytest-socket", "sybil")
 # What the tests need beside the distributions.
-TEST_LIBRARIES = ("hypothesis", "ir_measures", "langchain-classic", "langchain-tests", "vcrpy>=8.5,<9")
+TEST_LIBRARIES = (
+    "hypothesis",
+    "ir_measures",
+    "langchain-classic",
+    "langchain-tests",
+    "opentelemetry-sdk",
+    "vcrpy>=8.5,<9",
+)
 # Whose clients must be able to read what the tests' fake servers write.
 VENDORS = (
     "cohere",

