@@ -11,29 +11,20 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import httpx2
 import stamina
 
-from pertinence.errors import (
-    AuthenticationError,
-    EndpointError,
-    EndpointTimeoutError,
-    OptionError,
-    UnknownModelError,
-)
+from pertinence.errors import OptionError
 from pertinence.remote.dialects import Call, Request
-from pertinence.remote.refusals import Refusal, refusal
-from pertinence.remote.settings import API_KEY, Settings, host_of, url_of
+from pertinence.remote.outcomes import CONNECT, READ, TemporaryError, failed, refused
+from pertinence.remote.settings import Settings, url_of
 from pertinence.remote.tracing import note
 
-__all__ = ["Client", "RefusedError", "Reply"]
+__all__ = ["Client", "Reply"]
 
 T = TypeVar("T", str, bytes)
 
-_CONNECT = 5.0
-_READ = 60.0
 # First and longest wait between two tries; each is drawn evenly from nothing to the whole (full jitter).
 _WAIT = 0.25
 _LONGEST_WAIT = 8.0
@@ -49,24 +40,6 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-
-class RefusedError(EndpointError):
-    """An answer that is no success, with what it means; a smaller request may fare better."""
-
-    def __init__(self, message: str, refusal: Refusal) -> None:
-        super().__init__(message, status=refusal.status)
-        self.refusal = refusal
-
-
-class _TemporaryError(Exception):
-    """What may be gone when the request is sent again."""
-
-    def __init__(self, told: EndpointError, *, wait: float | None = None, once: bool = False) -> None:
-        super().__init__(str(told))
-        self.told = told
-        self.wait = wait
-        self.once = once
 
 
 class Client:
@@ -99,7 +72,7 @@ class Client:
         """
         try:
             return await self._once(request, sent)
-        except _TemporaryError as error:
+        except TemporaryError as error:
             first = error
         return await self._again(request, sent, deadline, first)
 
@@ -118,14 +91,14 @@ class Client:
         if self._http is not None:
             await self._http.aclose()
 
-    async def _again(self, request: Request, sent: Call, deadline: float, first: _TemporaryError) -> Reply:
+    async def _again(self, request: Request, sent: Call, deadline: float, first: TemporaryError) -> Reply:
         """The further tries; a function of its own, so that a request that succeeds pays for none of this."""
         left = deadline - asyncio.get_running_loop().time()
         tries = 0
 
         def wait_for(error: Exception) -> float | bool:
             nonlocal tries
-            if not isinstance(error, _TemporaryError):
+            if not isinstance(error, TemporaryError):
                 return False
             tries += 1
             if error.once and tries > 1:
@@ -148,7 +121,7 @@ class Client:
                     if attempt.num == 1:
                         raise first
                     return await self._once(request, sent)
-        except _TemporaryError as error:
+        except TemporaryError as error:
             last, count = error, attempt.num
         tried = f" (sent {count} times)" if count > 1 else ""
         last.told.args = (f"{last.told}{tried}",)
@@ -177,9 +150,9 @@ class Client:
                 if response.is_success:
                     return Reply(response.status_code, response.headers, body)
                 headers = {name.lower(): self._clean(value) for name, value in response.headers.items()}
-                raise self._refused(response.status_code, headers, body, sent)
+                raise refused(self.settings, response.status_code, headers, body, sent)
         # Outside of the handler: the library's error holds the request, and the request the key.
-        raise self._failed(problem)
+        raise failed(self.settings, problem)
 
     def _headers(self, request: Request) -> httpx2.Headers:
         """The client's headers, and the dialect's own if it has any."""
@@ -197,54 +170,6 @@ class Client:
             return told.replace(key.reveal().encode(), b"***")
         return told.replace(key.reveal(), "***")
 
-    def _failed(self, problem: Exception) -> Exception:
-        """What became of a request that had no answer."""
-        host = host_of(self.settings.base_url)
-        what = f"{type(problem).__name__}: {problem}".rstrip(": ")
-        told = EndpointError(f"{host} cannot be reached: {what}")
-        if isinstance(problem, httpx2.ConnectTimeout):
-            return _TemporaryError(EndpointTimeoutError(f"{host} took no connection within {_CONNECT:g} s"))
-        if isinstance(problem, httpx2.TimeoutException):
-            return EndpointTimeoutError(f"{host} sent nothing for {_READ:g} s")
-        if isinstance(problem, httpx2.ConnectError) and "CERTIFICATE" not in str(problem):
-            return _TemporaryError(told)
-        if isinstance(problem, httpx2.ReadError | httpx2.WriteError | httpx2.RemoteProtocolError):
-            return _TemporaryError(EndpointError(f"{host} broke off: {what}"))
-        return told
-
-    def _refused(self, status: int, headers: Mapping[str, str], body: bytes, sent: Call) -> Exception:
-        """What an answer means that is no success."""
-        key = self.settings.key
-        found = refusal(status, headers, body, sent=[sent.query, *sent.texts])
-        said = f": {found.message}" if found.message else ""
-        host = host_of(self.settings.base_url)
-        answered = f"{host} answered {status}{said}"
-        if found.meaning == "busy":
-            return _TemporaryError(EndpointError(answered, status=status), wait=found.wait)
-        if found.meaning == "failed":
-            return _TemporaryError(EndpointError(answered, status=status), wait=found.wait, once=True)
-        if found.meaning == "key":
-            needs = (
-                f"the key was not accepted by {host}" if key else f"{host} needs a key: api_key or {API_KEY}"
-            )
-            return AuthenticationError(f"{needs} ({status}{said})", status=status)
-        if found.meaning == "credit":
-            return EndpointError(f"{host} asks for payment or has a quota ({status}{said})", status=status)
-        if found.meaning == "model":
-            return UnknownModelError(f"{host} does not know the model ({status}{said})", status=status)
-        if found.meaning == "redirect":
-            where = urlsplit(headers.get("location", ""))
-            place = f"{where.scheme}://{where.hostname}" if where.hostname else "elsewhere"
-            return EndpointError(
-                f"{host} redirects to {place} ({status}); no key is sent after a redirect: give the final "
-                "address as base_url",
-                status=status,
-            )
-        if found.meaning in ("size", "input"):
-            return RefusedError(answered, found)
-        hint = "; is the path of base_url right, and the dialect?" if status in (404, 405, 501) else ""
-        return EndpointError(f"{answered}{hint}", status=status)
-
     def _client(self) -> httpx2.AsyncClient:
         """The pool of connections, opened with the first request."""
         if self._http is None:
@@ -261,7 +186,7 @@ class Client:
                     # which is never redirected to anything else.
                     verify=settings.base_url.startswith("https:") and _trusted(settings.verify),
                     proxy=settings.proxy,
-                    timeout=httpx2.Timeout(_READ, connect=_CONNECT, pool=None),
+                    timeout=httpx2.Timeout(READ, connect=CONNECT, pool=None),
                     limits=httpx2.Limits(
                         max_connections=settings.concurrency, max_keepalive_connections=settings.concurrency
                     ),

@@ -13,7 +13,8 @@ import numpy as np
 from pertinence.errors import EndpointError, RefusedDocumentError, ScoreError
 from pertinence.remote.dialects import Answer, Call, Dialect
 from pertinence.remote.dialects.reading import EntryError
-from pertinence.remote.http import Client, RefusedError
+from pertinence.remote.http import Client
+from pertinence.remote.outcomes import RefusedError
 
 __all__ = ["Sending", "spans"]
 
