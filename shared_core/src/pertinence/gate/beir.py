@@ -73,12 +73,14 @@ def _either(folder: Path, name: str) -> Path:
 def _grades(file: Path) -> dict[str, dict[str, float]]:
     """Query id -> passage id -> grade; a negative grade counts as 0, as for trec_eval."""
     grades: dict[str, dict[str, float]] = {}
-    for number, (place, cells) in enumerate(_cells(file, (3, 4), "query, passage and grade")):
+    table = ".tsv" in file.suffixes
+    columns = (3, "query, passage and grade") if table else (4, "query, 0, passage and grade")
+    for number, (place, cells) in enumerate(_cells(file, *columns)):
         query, passage, grade = cells[0], cells[-2], cells[-1]
         try:
             value = max(0.0, float(grade))
         except ValueError as error:
-            if number == 0 and len(cells) == 3:  # the header of a .tsv
+            if table and number == 0:  # its header
                 continue
             raise InputError(f"{place}: the grade must be a number, not {grade!r}") from error
         grades.setdefault(query, {})[passage] = value
@@ -88,7 +90,7 @@ def _grades(file: Path) -> dict[str, dict[str, float]]:
 def _candidates(file: Path, wanted: dict[str, dict[str, float]]) -> dict[str, list[str]]:
     """Query id -> passage ids, best first."""
     ranked: dict[str, list[tuple[int, str]]] = {}
-    for place, cells in _cells(file, (6,), "query, Q0, passage, rank, score and name"):
+    for place, cells in _cells(file, 6, "query, Q0, passage, rank, score and name"):
         query, passage, rank = cells[0], cells[2], cells[3]
         if query not in wanted:
             continue
@@ -98,10 +100,10 @@ def _candidates(file: Path, wanted: dict[str, dict[str, float]]) -> dict[str, li
     return {query: [passage for _, passage in sorted(rows)[:CANDIDATES]] for query, rows in ranked.items()}
 
 
-def _cells(file: Path, counts: tuple[int, ...], what: str) -> Iterator[tuple[str, list[str]]]:
+def _cells(file: Path, count: int, what: str) -> Iterator[tuple[str, list[str]]]:
     for place, line in read_lines(file):
         cells = line.split()
-        if len(cells) not in counts:
+        if len(cells) != count:
             raise InputError(f"{place}: {len(cells)} columns where {what} were due")
         yield place, cells
 

@@ -36,6 +36,7 @@ class Verdict:
         fingerprint: the model (see `pertinence.local.fingerprint`).
         backend: what ran it.
         dtype: the precision it was run in.
+        judged: the gate could tell; it cannot for weights that were never trained.
         passed: it ranks as float32 does, within the limits of the report.
         lowered: the limits that were laxer than the gate's own.
         speed_ratio: how many times as fast as the reference it was, if that was measured.
@@ -47,6 +48,7 @@ class Verdict:
     fingerprint: str
     backend: str
     dtype: str
+    judged: bool
     passed: bool
     lowered: tuple[str, ...]
     speed_ratio: float | None
@@ -68,6 +70,7 @@ class Verdict:
                 fingerprint=str(report["fingerprint"]),
                 backend=str(report["backend"]),
                 dtype=str(report["dtype"]),
+                judged=report["verdict"] != "not judged",
                 passed=report["verdict"] == "passed",
                 lowered=tuple(map(str, report["lowered"])),
                 speed_ratio=None if ratio is None else float(ratio),
@@ -87,7 +90,7 @@ def passed(folder: Path, chosen: str | None = None) -> list[Verdict]:
 
     A verdict of the user's own cache counts for this very processor and these versions of the runtimes,
     whatever it says; where there is none, the one that the model brings counts for every processor with
-    the instructions that it names, if it passed within the gate's own limits.
+    the instructions that it names, if it passed within the gate's own limits. Float32 needs no verdict.
 
     Args:
         folder: the model's folder.
@@ -108,10 +111,10 @@ def passed(folder: Path, chosen: str | None = None) -> list[Verdict]:
     for file in sorted(_place(own_fingerprint, chosen).glob("*.json")):
         for verdict in _read(file):
             current = verdict.processor == here and verdict.runtimes == runtimes_of(verdict.backend)
-            if current and verdict.fingerprint == own_fingerprint:
+            if current and verdict.judged and verdict.fingerprint == own_fingerprint:
                 found[verdict.backend, verdict.dtype] = verdict
     return sorted(
-        (verdict for verdict in found.values() if verdict.passed),
+        (verdict for verdict in found.values() if verdict.passed and verdict.dtype != "float32"),
         key=lambda verdict: -(verdict.speed_ratio or 0),
     )
 

@@ -1,0 +1,67 @@
+"""The processor, as different systems tell it."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import pytest
+
+from pertinence.local.processor import Processor, processor
+
+X86 = """processor\t: 0
+model name\t: AMD EPYC 9R14
+flags\t\t: fpu sse2 avx2 fma f16c avx512f avx512_bf16 avx512_vnni
+
+processor\t: 1
+model name\t: another
+flags\t\t: fpu
+"""
+ARM = """processor\t: 0
+Features\t: fp asimd asimddp i8mm bf16
+CPU implementer\t: 0x41
+CPU variant\t: 0x1
+CPU part\t: 0xd4f
+"""
+
+
+def test_linux_tells_name_and_instructions_of_the_first_core(tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_text(X86, encoding="utf-8")
+    assert processor(tmp_path / "cpuinfo") == Processor(
+        name="AMD EPYC 9R14", instructions=("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx512_bf16")
+    )
+
+
+def test_arm_tells_numbers_in_place_of_a_name(tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_text(ARM, encoding="utf-8")
+    found = processor(tmp_path / "cpuinfo")
+    assert found.name == f"{platform.machine()} 0x41 0xd4f 0x1"
+    assert found.instructions == ("asimd", "asimddp", "i8mm", "bf16")
+
+
+def test_where_nothing_is_told_the_name_alone_is_known(tmp_path: Path) -> None:
+    found = processor(tmp_path / "nowhere")
+    assert found.name == platform.processor() or platform.machine()
+    assert found.instructions is None
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "alike"),
+    [
+        (("avx2", "fma"), ("avx2",), True),
+        (("avx2",), ("avx2", "fma"), False),
+        ((), (), True),
+        (None, None, True),
+        (None, (), False),
+        (("avx2",), None, False),
+    ],
+)
+def test_a_processor_with_all_the_instructions_computes_alike(
+    here: tuple[str, ...] | None, there: tuple[str, ...] | None, alike: bool
+) -> None:
+    first, second = (Processor(name="p", instructions=each) for each in (here, there))
+    assert first.computes_like(second) is alike
+
+
+def test_another_name_is_another_processor_where_no_instructions_are_told() -> None:
+    assert not Processor(name="a", instructions=None).computes_like(Processor(name="b", instructions=None))
