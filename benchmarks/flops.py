@@ -39,6 +39,15 @@ class Sizes:
         of the feed-forward part), and is held against every token of its sequence twice. No padding, no
         embeddings and no head are counted.
         """
-        a_token = 2 * (4 * self.hidden**2 + 2 * self.hidden * self.inner)
-        a_pair_of_tokens = 2 * 2 * self.hidden
-        return float(self.layers * sum(length * a_token + length**2 * a_pair_of_tokens for length in lengths))
+        return float(sum(self.layers * self._layer(length, length) for length in lengths))
+
+    def least_flops(self, lengths: Iterable[int]) -> float:
+        """The same where the last layer computes the first token's row alone, all that a head reads."""
+        others = self.layers - 1
+        return float(sum(others * self._layer(each, each) + self._layer(each, 1) for each in lengths))
+
+    def _layer(self, length: int, rows: int) -> int:
+        """One layer on one sequence of which so many rows are wanted: keys and values are of all tokens."""
+        keys_and_values = 2 * length * 2 * self.hidden**2
+        a_row = 2 * (2 * self.hidden**2 + 2 * self.hidden * self.inner + 2 * length * self.hidden)
+        return keys_and_values + rows * a_row

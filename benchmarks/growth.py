@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.clock import Race, taking_turns
 from benchmarks.engines import AUTO, PREDICT, Fleet, fleet
-from benchmarks.machine import cores, facts, wait_until_quiet
+from benchmarks.machine import Use, cores, facts, wait_until_quiet
 from benchmarks.models import DEFAULT, own_cache, prepared
 from benchmarks.report import Report, Table
 from benchmarks.texts import Work, even
@@ -146,8 +146,8 @@ def _point(
 
 def _notes(points: list[Point], rounds: int, engines: Fleet) -> Iterator[str]:
     yield (
-        f"The embedded default, French words, documents all different. Medians of {rounds} rounds after one "
-        f"that is not counted, of one round from {LONG:,} documents on; each engine in a process of its own, "
+        f"The embedded default, French words, documents all different. Rounds: {rounds} after one that is "
+        f"not counted, a single one from {LONG:,} documents on; each engine in a process of its own, "
         "taking turns. x predict: the median of the rounds' own ratios."
     )
     yield (
@@ -157,4 +157,8 @@ def _notes(points: list[Point], rounds: int, engines: Fleet) -> Iterator[str]:
     )
     yield "Peak MB: the most that the process has held so far, loading included, in MB of 1,000,000 bytes."
     yield f"Threads: {cores()}."
-    yield max(points, key=lambda each: each.race.use.by_others or 0.0).race.use.told
+    # Of all together: the shortest take too little time for it to be known.
+    use = Use()
+    for each in points:
+        use.add(each.race.use)
+    yield use.told

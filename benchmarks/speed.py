@@ -113,6 +113,7 @@ def side_by_side(
         pairs=work.pairs,
         tokens=sum(lengths),
         flops=model.sizes.flops(lengths),
+        least_flops=model.sizes.least_flops(lengths),
         engines={engine.name: engine for engine in engines.workers},
         kernels={engine.name: kernel for engine, kernel in engines.kernels.items()},
         times=race.times,
@@ -155,9 +156,10 @@ def _notes(measured: list[Measured], *, anyway: bool) -> Iterator[str]:
     yield "x predict: the median of the rounds' own ratios."
     yield (
         "GF/s: matrix products of the full encoder on the pairs without padding, over the time of the whole "
-        "call. Effective, that is: an engine that computes less for the same scores (ours, of the last layer "
-        "only the row that the head reads) shows more. Of peak: the share of what the same runtime reaches "
-        "in the same precision on a bare product of 2048 x 2048 matrices, in the same rounds."
+        "call. Effective, that is: ours computes less for the same scores (of the last layer only the row "
+        "that the head reads) and so shows more. Of peak: what is computed, less that saving, as a share of "
+        "what the same runtime reaches in the same precision on a bare product of 2048 x 2048 matrices, in "
+        "the same rounds; everything around the products, tokenising included, is in the time."
     )
     yield (
         "Peak MB: the most that the process has held so far, loading included, in MB of 1,000,000 bytes "
