@@ -239,9 +239,9 @@ _ONLY_BEGINNINGS = pytest.mark.xfail(reason="errors look for the beginning of wh
 def test_what_was_sent_is_not_repeated_however_the_server_quotes_it(beginning: int, end: int | None) -> None:
     text = "the patient confided that nobody else must ever come to know of the winter in Oslo, she said"
     quoted = text[beginning:end]
-    with Hostile(always(fails(400, f"cannot tokenize: {quoted}"))) as server:
-        with reranker(server) as client, pytest.raises(EndpointError) as caught:
-            client.score(QUERY, [text])
+    deed = always(fails(400, f"cannot tokenize: {quoted}"))
+    with Hostile(deed) as server, reranker(server) as client, pytest.raises(EndpointError) as caught:
+        client.score(QUERY, [text])
     assert quoted[-20:] not in str(caught.value)
 
 
