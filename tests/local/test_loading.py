@@ -100,13 +100,24 @@ def test_the_activation_is_read_where_sentence_transformers_reads_it(
     assert spec_of(folder).activation == activation
 
 
-def test_an_onnx_file_at_hand_is_taken_before_torch_is_asked_for(folder: Path) -> None:
-    assert spec_of(folder).backend == "torch"
+def test_the_networks_that_a_model_brings_are_found_under_their_usual_names(folder: Path) -> None:
+    assert spec_of(folder).files == {}
     (folder / "onnx").mkdir()
-    (folder / "onnx" / "model.onnx").write_bytes(b"")
-    assert spec_of(folder).backend == "onnx"
-    assert spec_of(folder, dtype="bfloat16").backend == "torch"
-    assert spec_of(folder, backend="torch").backend == "torch"
+    for name in ("onnx/model.onnx", "model_int8.onnx", "openvino_model.xml"):
+        (folder / name).write_bytes(b"")
+    assert spec_of(folder).files == {
+        ("onnx", "float32"): folder / "onnx" / "model.onnx",
+        ("onnx", "int8"): folder / "model_int8.onnx",
+        ("openvino", "float32"): folder / "openvino_model.xml",
+    }
+    (folder / "model.onnx").write_bytes(b"")
+    assert spec_of(folder).files["onnx", "float32"] == folder / "model.onnx", "the folder's own before onnx/"
+
+
+def test_a_checkpoint_in_float16_is_computed_in_float32(folder: Path) -> None:
+    write(folder, "config.json", **{**ROBERTA, "dtype": "float16", "torch_dtype": "float16"})
+    assert spec_of(folder).dtype == "float32"
+    assert spec_of(folder, backend="torch").dtype == "float32"
 
 
 @pytest.mark.parametrize("option", [{"dtype": "float16"}, {"device": "cuda"}, {"trust_remote_code": True}])

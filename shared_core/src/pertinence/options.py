@@ -84,9 +84,11 @@ class Options:
         query_prefix: put before the query, after the prompt that the model's own settings may
             have; likewise `query_suffix`, `document_prefix` and `document_suffix`.
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; only the torch backend leaves the CPU.
-        backend: `auto`, `torch`, `onnx` or `openvino`; `auto` is the fastest installed that can run the model.
-        dtype: precision of the computation: `auto`, `float32`, `bfloat16`, `float16` or `int8`. `auto` is
-            float32, unless it was measured for this model and kind of processor that a faster one ranks the same.
+        backend: `auto`, `torch`, `onnx` or `openvino`; `auto` is the fastest installed that can run the
+            model.
+        dtype: precision of the computation: `auto`, `float32`, `bfloat16`, `float16` or `int8`; `auto` is
+            float32, unless it was measured for this model and kind of processor that a faster one ranks
+            the same.
         max_length: tokens of a pair, special tokens included; None takes the model's own limit.
         truncation: `longest_first` cuts the longer of query and document, as sentence-transformers
             does; `only_second` never cuts the query.

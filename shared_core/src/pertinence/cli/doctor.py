@@ -109,7 +109,7 @@ def _model(options: Options) -> dict[str, Any]:
         "folder": str(spec.folder),
         "backend": spec.backend,
         "dtype": spec.dtype,
-        "device": "cpu" if spec.backend == "onnx" else spec.device,
+        "device": spec.device if spec.backend == "torch" else "cpu",
         "why": spec.why,
         "max_length": spec.max_length,
         "num_labels": spec.num_labels,

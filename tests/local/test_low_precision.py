@@ -1,0 +1,99 @@
+"""What happens where the precision or the backend that nobody asked for does not do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pertinence import Reranker
+from pertinence.errors import ModelError, ScoreError
+from pertinence.local.fingerprint import fingerprint
+from pertinence.local.processor import processor
+from pertinence.local.verdicts import runtimes_of, store
+from support.models import build
+from support.texts import QUERY, passages
+
+torch = pytest.importorskip("torch")
+
+TEXTS = passages(12)
+# Finite in float32, infinite once it is rounded to bfloat16.
+TOO_LARGE = 3.4e38
+
+
+@pytest.fixture
+def overflowing(tmp_path: Path) -> Path:
+    """A model whose logits are numbers in float32 alone."""
+    from safetensors.torch import load_file, save_file
+
+    folder = build("tiny", tmp_path / "overflowing")
+    weights = load_file(folder / "model.safetensors")
+    weights["classifier.bias"].fill_(TOO_LARGE)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def let_pass(folder: Path, cache: Path, backend: str, dtype: str) -> None:
+    """Store the verdict that this model may be run so."""
+    here = processor()
+    report = {
+        "fingerprint": fingerprint(folder, str(cache)),
+        "backend": backend,
+        "dtype": dtype,
+        "verdict": "passed",
+        "lowered": [],
+        "figures": {"speed_ratio": 2.0},
+        "processor": {"name": here.name, "instructions": here.instructions and list(here.instructions)},
+        "runtimes": runtimes_of(backend),
+    }
+    assert store(report, str(cache))
+
+
+def test_infinity_in_a_precision_that_was_asked_for_is_an_error_that_suggests_float32(
+    overflowing: Path,
+) -> None:
+    with (
+        Reranker(overflowing, backend="torch", dtype="bfloat16") as reranker,
+        pytest.raises(ScoreError, match=r"for document 0 .*in bfloat16; dtype='float32' may help"),
+    ):
+        reranker.rank(QUERY, TEXTS)
+
+
+def test_infinity_in_a_precision_that_nobody_asked_for_sends_the_model_back_to_float32(
+    overflowing: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    let_pass(overflowing, tmp_path, "torch", "bfloat16")
+    with (
+        caplog.at_level(logging.WARNING, "pertinence"),
+        Reranker(
+            overflowing, backend="torch", score_kind="logit", device="cpu", cache_folder=str(tmp_path)
+        ) as reranker,
+    ):
+        for _ in range(2):
+            np.testing.assert_allclose(reranker.score(QUERY, TEXTS), TOO_LARGE, rtol=1e-6)
+    (line,) = [record.message for record in caplog.records if "float32" in record.message]
+    assert line.endswith("gave NaN or infinity in bfloat16 and goes on in float32")
+
+
+def test_a_model_that_cannot_be_converted_runs_on_torch_if_no_backend_was_asked_for(
+    model_folder: Callable[[str], Path], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = pytest.importorskip("pertinence.local.export")
+    # No conversion is that exact: the proof of every one fails, as for a network that the exporter misreads.
+    monkeypatch.setattr(export, "_TOLERANCE", 0.0)
+    folder = model_folder("electra-L2")
+    with (
+        caplog.at_level(logging.WARNING, "pertinence"),
+        Reranker(folder, device="cpu", cache_folder=str(folder.parent / "empty")) as reranker,
+        Reranker(folder, backend="torch", dtype="float32", device="cpu") as torch_itself,
+    ):
+        np.testing.assert_array_equal(reranker.score(QUERY, TEXTS), torch_itself.score(QUERY, TEXTS))
+    assert "runs on torch" in caplog.text
+    with (
+        Reranker(folder, backend="onnx", cache_folder=str(folder.parent / "empty")) as asked,
+        pytest.raises(ModelError, match="its ONNX form gives logits"),
+    ):
+        asked.rank(QUERY, TEXTS)
