@@ -71,7 +71,7 @@ def install(
     Nothing of ours is on an index, and torch without a pin would bring gigabytes of CUDA: so always
     all six at once, and never without constraints.
     """
-    paths = [f"./{path}[torch]" if torch and path == CORE else f"./{path}" for path in DISTRIBUTIONS]
+    paths = [f"./{path}[openvino,torch]" if torch and path == CORE else f"./{path}" for path in DISTRIBUTIONS]
     session.install("-c", constraints, *paths, *others)
 
 
@@ -94,7 +94,7 @@ def light(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def full(session: nox.Session) -> None:
-    """Environment of tests, types, bench and train: the six distributions with torch, peers and tools."""
+    """Environment of tests, types, bench and train: the six distributions with all backends, peers and tools."""
     install(session, "mypy", *PYTEST, *TEST_LIBRARIES, *TRAINING_LIBRARIES, *BENCH_LIBRARIES, torch=True)
 
 

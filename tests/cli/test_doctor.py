@@ -36,6 +36,7 @@ def test_the_choice_is_that_of_the_core(command: Command) -> None:
         "dtype": spec.dtype,
         "device": "cpu",
         "why": spec.why,
+        "proven": report["model"]["proven"],
         "max_length": spec.max_length,
         "num_labels": 1,
     }

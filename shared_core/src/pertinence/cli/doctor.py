@@ -8,7 +8,6 @@ import os
 import platform
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from pertinence.cli.flags import add_options, options_of
@@ -32,18 +31,13 @@ _PACKAGES = (
     "tokenizers",
     "huggingface-hub",
     "onnxruntime",
+    "openvino",
     "torch",
     "transformers",
     "sentence-transformers",
     "langchain-core",
     "llama-index-core",
     "haystack-ai",
-)
-# What decides the speed of a reranker, by the names of Linux: x86 first, then ARM.
-_INSTRUCTIONS = (
-    *("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "avx512_fp16"),
-    *("amx_tile", "amx_int8", "amx_bf16"),
-    *("asimd", "asimddp", "asimdhp", "i8mm", "bf16", "sve", "sve2"),
 )
 _CHOICES = (
     *("backend", "dtype", "device", "trust_remote_code", "revision", "cache_folder", "model_kwargs"),
@@ -102,8 +96,10 @@ def _tell_of_server(report: dict[str, Any], options: Options) -> PertinenceError
 
 def _model(options: Options) -> dict[str, Any]:
     from pertinence.local.loading import resolve
+    from pertinence.local.verdicts import passed
 
     spec = resolve(options)
+    proven = passed(spec.folder, options.cache_folder)
     return {
         "name": spec.name,
         "folder": str(spec.folder),
@@ -111,6 +107,7 @@ def _model(options: Options) -> dict[str, Any]:
         "dtype": spec.dtype,
         "device": spec.device if spec.backend == "torch" else "cpu",
         "why": spec.why,
+        "proven": ", ".join(f"{each.backend} {each.dtype}" for each in proven) or "float32 alone",
         "max_length": spec.max_length,
         "num_labels": spec.num_labels,
     }
@@ -130,25 +127,18 @@ def _version(package: str) -> str | None:
 
 
 def _processor() -> dict[str, Any]:
-    facts = _cpuinfo()
-    flags = (facts.get("flags") or facts.get("Features") or "").split()
+    from pertinence.local.devices import accelerator, usable_cores
+    from pertinence.local.processor import processor
+
+    here = processor()
     return {
-        "name": facts.get("model name") or platform.processor() or platform.machine(),
+        "name": here.name,
         "architecture": platform.machine(),
         "cores": os.cpu_count(),
-        "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "instructions": [name for name in _INSTRUCTIONS if name in flags] if flags else None,
+        "usable_cores": usable_cores(),
+        "instructions": None if here.instructions is None else list(here.instructions),
+        "accelerator": accelerator() or "none",
     }
-
-
-def _cpuinfo() -> dict[str, str]:
-    """What Linux tells of the first core; elsewhere nothing."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return {}
-    first = (line.partition(":") for line in text.partition("\n\n")[0].splitlines())
-    return {name.strip(): value.strip() for name, _, value in first}
 
 
 def _readable(report: dict[str, Any]) -> Iterator[str]:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load_file, save_file
 
 __all__ = ["SCALE", "WEIGHTS", "dequantise", "quantise", "write_float32"]
 
@@ -42,6 +41,9 @@ def dequantise(tensors: Mapping[str, npt.NDArray[np.generic]]) -> dict[str, Arra
 
 def write_float32(source: Path, target: Path) -> Path:
     """The model of `source` with its weights in float32, in the existing folder `target`."""
+    # Imported here because it comes with torch, without which nothing is written.
+    from safetensors.numpy import load_file, save_file
+
     for file in source.iterdir():
         if file.is_file() and file.suffix in (".json", ".txt", ".model"):
             shutil.copy(file, target)
