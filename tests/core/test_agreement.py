@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pertinence.agreement import drift_over_spread, kendall_tau, max_drift, top_overlap
+from pertinence.agreement import drift_over_spread, kendall_tau, max_drift, spread_within, top_overlap
 from pertinence.errors import InputError
 
 Pair = tuple[list[float], list[float]]
@@ -111,3 +111,23 @@ def test_lists_that_cannot_be_compared_are_refused(
 def test_a_head_of_nothing_is_refused(k: int) -> None:
     with pytest.raises(InputError, match="k must be > 0"):
         top_overlap([1.0], [1.0], k)
+
+
+@given(st.lists(st.lists(st.floats(-5, 5, width=32), min_size=1, max_size=9), min_size=1, max_size=5))
+def test_the_spread_within_lists_does_not_see_what_sets_them_apart(lists: list[list[float]]) -> None:
+    off = [value - np.mean(scores) for scores in lists for value in scores]
+    apart = [[value + 8 * place for value in scores] for place, scores in enumerate(lists)]
+    for each in (lists, apart):
+        assert spread_within(each) == pytest.approx(float(np.std(off)), abs=1e-5)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e6 + 0.1])
+def test_equal_scores_and_what_float32_cannot_tell_apart_have_no_spread(value: float) -> None:
+    assert spread_within([[value] * 3, [value] * 2]) == 0
+    assert spread_within([[value, value * (1 + 1e-9)]]) == 0
+
+
+@pytest.mark.parametrize("lists", [[], [[]], [[1.0], [math.nan]], [[[1.0]]]])
+def test_a_spread_of_nothing_is_refused(lists: list[object]) -> None:
+    with pytest.raises(InputError):
+        spread_within(lists)

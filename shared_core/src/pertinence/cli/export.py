@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from pertinence.cli.flags import add_options, flag, options_of
 from pertinence.cli.progress import following
@@ -37,7 +37,7 @@ SUMMARY = "write a model in another form and precision, if it ranks as the model
 _REFUSED = 1
 _BACKENDS = ("onnx", "openvino")
 _PRECISIONS = ("float32", "bfloat16", "int8")
-_OPTIONS = ("trust_remote_code", "revision", "cache_folder", "local_files_only", "model_kwargs")
+_OPTIONS = ("revision", "cache_folder", "local_files_only")
 _TABLE = "gate.txt"
 _LIMITS = {
     "min_tau": "refuse a mean Kendall tau below this",
@@ -152,9 +152,13 @@ def _put(made: Path, output: Path) -> None:
         raise InputError(f"{output} cannot be written: {error.strerror}") from error
 
 
-def convert(options: Options, made: Path, to: str, dtype: str) -> None:
+def convert(
+    options: Options,
+    made: Path,
+    to: Literal["onnx", "openvino"],
+    dtype: Literal["float32", "bfloat16", "int8"],
+) -> None:
     """Fill the new folder, with texts for calibration that no gate asks."""
-    # Imported here because it needs torch, which no other command does.
     from pertinence.local.folder import export_folder
 
     export_folder(options, made, to=to, dtype=dtype, calibration=calibration_pairs())
@@ -171,7 +175,9 @@ def _judged(
     from pertinence.local.fingerprint import fingerprint
     from pertinence.local.scorer import LocalScorer
 
-    here = options.with_(model=str(made), backend=arguments.to, dtype=arguments.precision, **_AS_WRITTEN)
+    here = options.with_(
+        model=str(made), backend=arguments.to, dtype=arguments.precision, revision=None, local_files_only=True
+    )
     reference, candidate = LocalScorer(options), LocalScorer(here)
     done = 0
 
@@ -202,15 +208,6 @@ def _judged(
     finally:
         reference.close()
         candidate.close()
-
-
-# The new folder needs no code from elsewhere, no hub and nothing of the torch loading.
-_AS_WRITTEN: dict[str, Any] = {
-    "trust_remote_code": False,
-    "revision": None,
-    "model_kwargs": None,
-    "local_files_only": True,
-}
 
 
 def _describe(made: Path, report: GateReport) -> None:

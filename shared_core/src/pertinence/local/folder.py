@@ -6,15 +6,18 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
-from pertinence.errors import OptionError
+from pertinence.local.choice import Dtype
 from pertinence.local.loading import resolve
+from pertinence.local.networks import network_file
 from pertinence.local.settings import read_object
+from pertinence.local.weights import WEIGHTS
 from pertinence.options import Options
 
-__all__ = ["copy_settings", "export_folder"]
+__all__ = ["export_folder"]
 
-# What the core and sentence-transformers read beside the weights, and what the licence asks to go along.
+# What the core and sentence-transformers read beside the weights.
 _SETTINGS = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -23,43 +26,49 @@ _SETTINGS = (
     "config_sentence_transformers.json",
     "modules.json",
 )
+# What licences ask to go along.
 _DESCRIPTIONS = ("README*", "LICENSE*", "NOTICE*")
 
 
 def export_folder(
-    options: Options, target: Path, *, to: str, dtype: str, calibration: Sequence[tuple[str, str]]
+    options: Options,
+    target: Path,
+    *,
+    to: Literal["onnx", "openvino"],
+    dtype: Dtype,
+    calibration: Sequence[tuple[str, str]],
 ) -> None:
-    """Fill the empty folder `target` with the model that `options` name, as an ONNX file in float32.
+    """Fill the empty folder `target` with the model that `options` name, as `to` is to run it in `dtype`.
+
+    It is the very network that the model would be run with here, so a verdict on one holds for the other.
 
     Args:
         options: the model, and how it is found.
         target: an empty folder.
         to: the backend that is to run it.
         dtype: the precision it is to be computed in.
-        calibration: pairs of question and passage, for precisions that need ranges of activations.
+        calibration: pairs of question and passage, for forms that need the ranges of activations; none
+            of those written now does.
 
     Raises:
         ModelError: it cannot be found or converted.
-        OptionError: a backend or precision that it cannot be written for.
+        MissingExtraError: what converts it is not installed.
+        OptionError: the backend does not compute in this precision.
     """
-    if (to, dtype) != ("onnx", "float32"):
-        raise OptionError(f"a model cannot be written for {to} in {dtype}")
-    from pertinence.local.export import export_onnx, load_eager
-
-    spec = resolve(options)
-    export_onnx(load_eager(spec), target / "model.onnx", spec)
-    copy_settings(spec.folder, target)
-
-
-def copy_settings(source: Path, target: Path) -> None:
-    """Copy all but the weights of a model's folder.
-
-    What its config says of the way its own weights are stored does not hold for those of the new folder.
-    """
+    spec = resolve(options.with_(backend=to, dtype=dtype))
+    network = network_file(spec, to, dtype)
+    own = network.is_relative_to(spec.folder)
+    for file in (*network.parent.glob(f"{network.name}*"), network.with_suffix(".bin")):
+        if file.is_file():
+            shutil.copyfile(file, target / file.name)
+    config = dict(read_object(spec.folder / "config.json") or {})
+    if own and spec.int8_weights:
+        # Such a network reads its weights from the file of the torch model.
+        shutil.copyfile(spec.folder / WEIGHTS, target / WEIGHTS)
+    else:
+        config.pop("pertinence", None)
+    (target / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     for name in (*_SETTINGS, *_DESCRIPTIONS):
-        for file in source.glob(name):
+        for file in spec.folder.glob(name):
             if file.is_file():
                 shutil.copyfile(file, target / file.name)
-    config = dict(read_object(source / "config.json") or {})
-    config.pop("pertinence", None)
-    (target / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
