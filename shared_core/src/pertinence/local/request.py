@@ -120,7 +120,7 @@ class Request(Generic[T]):
         """
         chunk: list[str] = []
         places: list[int] = []
-        given = self._texts  # Empty from one moment to the next, once the request is answered or withdrawn.
+        given = self._texts  # Taken once: another thread may withdraw the request meanwhile, and empty it.
         for place in range(len(self._places), len(given)):
             text = given[place]
             index = self._distinct.get(text)
@@ -136,12 +136,14 @@ class Request(Generic[T]):
             self._repaired += was_repaired
         return chunk, places
 
-    def take(self, indices: Sequence[int], rows: Float32) -> None:
-        """The rows of some distinct texts, of shape (indices, labels); the model thread's work."""
+    def take(self, index: int, row: Float32) -> None:
+        """The row of one distinct text; the model thread's work."""
+        # Row by row: picking many rows at once lets go of the interpreter, and many callers may be
+        # waiting for it, each for up to 5 ms.
         if self._rows is None:
-            self._rows = np.empty((self.documents, rows.shape[1]), dtype=np.float32)
-        self._rows[indices] = rows
-        self._answered += len(indices)
+            self._rows = np.empty((self.documents, np.size(row)), dtype=np.float32)
+        self._rows[index] = row
+        self._answered += 1
 
     def finish(self) -> T:
         """The answer, once complete.

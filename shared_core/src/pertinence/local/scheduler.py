@@ -268,27 +268,26 @@ class Scheduler:
         pairs = self._next_pairs()
         if not pairs:
             return
+        owners = dict.fromkeys(pair.owner for pair in pairs)
         try:
             rows = self._model.run(self._model.pad(pairs))
             if len(rows) != len(pairs):
                 raise ScoreError(f"the model gave {len(rows)} rows for {len(pairs)} pairs")
+            for pair, row in zip(pairs, rows, strict=True):
+                if not pair.owner.future.done():
+                    pair.owner.take(pair.index, row)
         except BaseException as error:
-            for request in {pair.owner for pair in pairs}:
+            for request in owners:
                 _fail(request.future, self._told(error))
             return
-        places: dict[Request[Any], list[int]] = {}
-        for place, pair in enumerate(pairs):
-            places.setdefault(pair.owner, []).append(place)
-        for request, own in places.items():
-            self._give(request, [pairs[place].index for place in own], rows[own])
+        for request in owners:
+            self._finish(request)
 
-    def _give(self, request: Request[Any], indices: list[int], rows: Float32) -> None:
-        """Hand rows to their request, and answer it if those were the last ones."""
+    def _finish(self, request: Request[Any]) -> None:
+        """Answer a request if it has all of its rows."""
         try:
-            if not request.future.done():
-                request.take(indices, rows)
-                if request.complete:
-                    _answer(request.future, request.finish())
+            if request.complete and not request.future.done():
+                _answer(request.future, request.finish())
         except BaseException as error:
             _fail(request.future, self._told(error))
 
