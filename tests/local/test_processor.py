@@ -41,7 +41,7 @@ def test_arm_tells_numbers_in_place_of_a_name(tmp_path: Path) -> None:
 
 def test_where_nothing_is_told_the_name_alone_is_known(tmp_path: Path) -> None:
     found = processor(tmp_path / "nowhere")
-    assert found.name == platform.processor() or platform.machine()
+    assert found.name == (platform.processor() or platform.machine())
     assert found.instructions is None
 
 
