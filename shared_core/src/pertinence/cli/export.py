@@ -6,26 +6,17 @@ import argparse
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from typing import Literal
 
 from pertinence.cli.flags import add_options, flag, options_of
-from pertinence.cli.progress import following
-from pertinence.errors import InputError, OptionError
+from pertinence.cli.judging import add_gate_arguments, judge_beside, limits_of, sets_of
+from pertinence.errors import InputError
 from pertinence.gate import (
-    Contender,
     GateReport,
-    Limits,
-    QuestionSet,
-    Subject,
-    built_in,
     calibration_pairs,
-    judge,
-    pairs_to_score,
-    read_sets,
     write_reports,
 )
 from pertinence.options import Options
@@ -39,11 +30,6 @@ _BACKENDS = ("onnx", "openvino")
 _PRECISIONS = ("float32", "bfloat16", "int8")
 _OPTIONS = ("revision", "cache_folder", "local_files_only")
 _TABLE = "gate.txt"
-_LIMITS = {
-    "min_tau": "refuse a mean Kendall tau below this",
-    "max_ndcg_loss": "refuse an nDCG@10 that is lower by more than this",
-    "max_neighbour_effect": "refuse scores that move with their batch neighbours by more of the spread",
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,19 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the precision it is to be computed in (default: float32)",
     )
     parser.add_argument("--output", metavar="FOLDER", required=True, help="where to; it must not exist yet")
-    gate = parser.add_argument_group("the gate")
-    gate.add_argument(
-        "--sets",
-        metavar="PATH",
-        action="append",
-        help="questions to judge it by: a .jsonl file of query, passages and relevant, or a folder in BEIR's "
-        "form; may be given again (default: the built-in ones)",
-    )
-    for name, text in _LIMITS.items():
-        default = getattr(Limits(), name)
-        gate.add_argument(
-            flag(name), metavar="X", type=float, default=default, help=f"{text} (default: {default:g})"
-        )
+    gate = add_gate_arguments(parser)
     gate.add_argument(
         "--random-weights",
         action="store_true",
@@ -87,42 +61,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Convert, judge, print the table; the folder stays only if the gate lets it pass."""
     options = options_of(arguments, backend="auto", dtype="float32", score_kind="logit")
-    limits = _limits(arguments)
-    sets = _sets(arguments.sets or ())
+    limits, sets = limits_of(arguments), sets_of(arguments)
     with _beside(Path(arguments.output)) as made:
         _tell(f"converting for {arguments.to} in {arguments.precision}")
         convert(options, made, arguments.to, arguments.precision)
         _tell(f"judging by {sum(len(each.questions) for each in sets)} questions")
-        report, source = _judged(options, made, arguments, sets, limits)
+        here = options.with_(
+            model=str(made),
+            backend=arguments.to,
+            dtype=arguments.precision,
+            revision=None,
+            local_files_only=True,
+        )
+        report = judge_beside(options, here, sets, limits, random_weights=arguments.random_weights)
         print(report.table(), end="")
         written = report.passed or (report.verdict == "not judged" and arguments.random_weights)
         if written:
             _describe(made, report)
             _put(made, Path(arguments.output))
-    _keep(report, source, options)
+    _keep(report, options)
     if not written:
         _tell(f"{report.verdict}: nothing was written{_way_out(report)}")
         return _REFUSED
     _tell(f"written to {arguments.output}")
     return 0
-
-
-def _limits(arguments: argparse.Namespace) -> Limits:
-    try:
-        return Limits(**{each.name: getattr(arguments, each.name) for each in fields(Limits)})
-    except OptionError as error:
-        name, _, rest = str(error).partition(" ")
-        raise OptionError(f"{flag(name)} {rest}") from error
-
-
-def _sets(paths: Sequence[str]) -> list[QuestionSet]:
-    """The user's, and the built-in one where the user's have no judgements or there are none."""
-    sets = [read_sets(Path(path)) for path in paths]
-    if any(question.judged for each in sets for question in each.questions):
-        return sets
-    if sets:
-        _tell("no question has judgements: the built-in ones are asked too")
-    return [*sets, built_in()]
 
 
 @contextmanager
@@ -164,52 +126,6 @@ def convert(
     export_folder(options, made, to=to, dtype=dtype, calibration=calibration_pairs())
 
 
-def _judged(
-    options: Options,
-    made: Path,
-    arguments: argparse.Namespace,
-    sets: Sequence[QuestionSet],
-    limits: Limits,
-) -> tuple[GateReport, Path]:
-    """The report on the new folder, and the folder of the model it was made from."""
-    from pertinence.local.fingerprint import fingerprint
-    from pertinence.local.scorer import LocalScorer
-
-    here = options.with_(
-        model=str(made), backend=arguments.to, dtype=arguments.precision, revision=None, local_files_only=True
-    )
-    reference, candidate = LocalScorer(options), LocalScorer(here)
-    done = 0
-
-    def watch(pairs: int) -> None:
-        nonlocal done
-        done += pairs
-
-    try:
-        reference.warm_up().result()
-        subject = Subject.here(
-            # A report may be handed on: it says nothing of the folders of whoever made it.
-            Path(reference.name).name if Path(reference.name).is_dir() else reference.name,
-            fingerprint(made, options.cache_folder),
-            Contender.here(arguments.to, arguments.precision),
-            Contender.here(reference.spec.backend, reference.spec.dtype),
-        )
-        with following(lambda: done, pairs_to_score(sets)):
-            report = judge(
-                reference,
-                candidate,
-                sets,
-                subject,
-                limits=limits,
-                random_weights=arguments.random_weights,
-                watch=watch,
-            )
-        return report, reference.spec.folder
-    finally:
-        reference.close()
-        candidate.close()
-
-
 def _describe(made: Path, report: GateReport) -> None:
     from pertinence.local.verdicts import GATE_FILE
 
@@ -217,13 +133,14 @@ def _describe(made: Path, report: GateReport) -> None:
     (made / _TABLE).write_text(report.table(), encoding="utf-8")
 
 
-def _keep(report: GateReport, source: Path, options: Options) -> None:
+def _keep(report: GateReport, options: Options) -> None:
     """Store the verdict under the model that was converted: it may be run so without naming the folder."""
     from pertinence.local.fingerprint import fingerprint
+    from pertinence.local.loading import resolve
     from pertinence.local.verdicts import store
 
-    stored = {**report.to_dict(), "fingerprint": fingerprint(source, options.cache_folder)}
-    store(stored, options.cache_folder)
+    source = fingerprint(resolve(options).folder, options.cache_folder)
+    store({**report.to_dict(), "fingerprint": source}, options.cache_folder)
 
 
 def _way_out(report: GateReport) -> str:

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 from pertinence.errors import MissingExtraError, OptionError
 from pertinence.options import Options
 
-__all__ = ["Backend", "Choice", "Dtype", "Possible", "choose"]
+__all__ = ["LOWER_PRECISIONS", "Backend", "Choice", "Dtype", "Possible", "choose"]
 
 Backend = Literal["torch", "onnx", "openvino"]
 Dtype = Literal["float32", "bfloat16", "float16", "int8"]
@@ -24,6 +24,13 @@ _FASTEST: tuple[tuple[Dtype, tuple[Backend, ...]], ...] = (
     ("int8", ("openvino", "onnx")),
 )
 _BACKENDS: Mapping[Dtype, tuple[Backend, ...]] = dict(_FASTEST)
+# What is worth judging on a CPU; float16 is slower than float32 there.
+LOWER_PRECISIONS: tuple[tuple[Backend, Dtype], ...] = tuple(
+    (backend, dtype)
+    for dtype, backends in _FASTEST
+    for backend in backends
+    if dtype not in ("float32", "float16")
+)
 _EXTRAS = {"torch": "torch", "openvino": "openvino"}
 # What each needs of the packages; onnxruntime comes with every install.
 _PACKAGES: Mapping[Backend, frozenset[str]] = {

@@ -13,13 +13,20 @@ from typing import Any, Literal
 
 from pertinence.errors import ModelError
 from pertinence.local import verdicts
-from pertinence.local.choice import Backend, Dtype, Possible, choose
+from pertinence.local.choice import LOWER_PRECISIONS, Backend, Dtype, Possible, choose
 from pertinence.local.devices import accelerator
 from pertinence.local.locate import DEFAULT_MODEL, locate
 from pertinence.local.settings import read_object, usable_positions, wants_token_types
 from pertinence.options import Options
 
-__all__ = ["DEFAULT_MODEL", "ModelSpec", "RerankerSpec", "resolve", "torch_installed"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "ModelSpec",
+    "RerankerSpec",
+    "lower_precisions",
+    "resolve",
+    "torch_installed",
+]
 
 Activation = Literal["sigmoid", "identity"]
 # Names under which exporters write a network, by what reads it and the precision it holds.
@@ -132,6 +139,17 @@ def resolve(options: Options) -> RerankerSpec:
         int8_weights=config.get("pertinence", {}).get("stored_weights") == "int8",
         options=options,
     )
+
+
+def lower_precisions(options: Options) -> list[tuple[Backend, Dtype]]:
+    """What is faster than float32 and could run the reranker that `options` name on this CPU.
+
+    Raises:
+        ModelNotFoundError: it is nowhere.
+    """
+    _, folder = locate(options)
+    possible = _possible(folder, options)
+    return [pair for pair in LOWER_PRECISIONS if possible.why_not(*pair) is None]
 
 
 def torch_installed() -> bool:

@@ -1,0 +1,112 @@
+"""What the commands that ask the gate share: its arguments, and one model judged beside its float32 form."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from pertinence.cli.flags import flag
+from pertinence.cli.progress import following
+from pertinence.errors import OptionError
+from pertinence.gate import (
+    Contender,
+    GateReport,
+    Limits,
+    QuestionSet,
+    Subject,
+    built_in,
+    judge,
+    pairs_to_score,
+    read_sets,
+)
+from pertinence.options import Options
+
+__all__ = ["add_gate_arguments", "judge_beside", "limits_of", "sets_of"]
+
+_LIMITS = {
+    "min_tau": "refuse a mean Kendall tau below this",
+    "max_ndcg_loss": "refuse an nDCG@10 that is lower by more than this",
+    "max_neighbour_effect": "refuse scores that move with their batch neighbours by more of the spread",
+}
+
+
+def add_gate_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Declare the questions and the limits; the group, for what one command adds."""
+    gate = parser.add_argument_group("the gate")
+    gate.add_argument(
+        "--sets",
+        metavar="PATH",
+        action="append",
+        help="questions to judge it by: a .jsonl file of query, passages and relevant, or a folder in BEIR's "
+        "form; may be given again (default: the built-in ones)",
+    )
+    for name, text in _LIMITS.items():
+        default = getattr(Limits(), name)
+        gate.add_argument(
+            flag(name), metavar="X", type=float, default=default, help=f"{text} (default: {default:g})"
+        )
+    return gate
+
+
+def limits_of(arguments: argparse.Namespace) -> Limits:
+    """What is refused.
+
+    Raises:
+        OptionError: a limit that no figure could have.
+    """
+    try:
+        return Limits(**{each.name: getattr(arguments, each.name) for each in fields(Limits)})
+    except OptionError as error:
+        name, _, rest = str(error).partition(" ")
+        raise OptionError(f"{flag(name)} {rest}") from error
+
+
+def sets_of(arguments: argparse.Namespace) -> list[QuestionSet]:
+    """The user's, and the built-in one where the user's have no judgements or there are none."""
+    sets = [read_sets(Path(path)) for path in arguments.sets or ()]
+    if any(question.judged for each in sets for question in each.questions):
+        return sets
+    if sets:
+        print("no question has judgements: the built-in ones are asked too", file=sys.stderr)
+    return [*sets, built_in()]
+
+
+def judge_beside(
+    reference: Options,
+    candidate: Options,
+    sets: Sequence[QuestionSet],
+    limits: Limits,
+    *,
+    random_weights: bool = False,
+) -> GateReport:
+    """The report on `candidate`, with its model's fingerprint, beside `reference`; both hand out logits."""
+    from pertinence.local.fingerprint import fingerprint
+    from pertinence.local.scorer import LocalScorer
+
+    exact, faster = LocalScorer(reference), LocalScorer(candidate)
+    done = 0
+
+    def watch(pairs: int) -> None:
+        nonlocal done
+        done += pairs
+
+    try:
+        for scorer in (exact, faster):
+            scorer.warm_up().result()
+        subject = Subject.here(
+            # A report may be handed on: it says nothing of the folders of whoever made it.
+            Path(exact.name).name if Path(exact.name).is_dir() else exact.name,
+            fingerprint(faster.spec.folder, candidate.cache_folder),
+            Contender.here(faster.spec.backend, faster.spec.dtype),
+            Contender.here(exact.spec.backend, exact.spec.dtype),
+        )
+        with following(lambda: done, pairs_to_score(sets)):
+            return judge(
+                exact, faster, sets, subject, limits=limits, random_weights=random_weights, watch=watch
+            )
+    finally:
+        exact.close()
+        faster.close()

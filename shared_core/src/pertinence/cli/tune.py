@@ -1,0 +1,64 @@
+"""`pertinence tune`: find out which faster precisions of a model rank the same here, and remember it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from pertinence.cli.flags import add_options, options_of
+from pertinence.cli.judging import add_gate_arguments, judge_beside, limits_of, sets_of
+from pertinence.errors import PertinenceError
+from pertinence.gate import GateReport, write_reports
+
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "judge a model's faster precisions on this processor, and run it in the fastest that passes"
+
+_OPTIONS = ("revision", "cache_folder", "local_files_only")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `pertinence tune`."""
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        nargs="?",
+        help="a folder or a name on the hub (default: the embedded model)",
+    )
+    parser.add_argument(
+        "--ship",
+        action="store_true",
+        help="write the reports into the model's folder too, for those who hand it on",
+    )
+    add_gate_arguments(parser)
+    add_options(parser, _OPTIONS)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Judge every faster form that can run here, print the tables, keep the verdicts."""
+    from pertinence.local.loading import lower_precisions, resolve
+    from pertinence.local.verdicts import GATE_FILE, store
+
+    plain = options_of(arguments, backend="auto", dtype="float32", device="cpu", score_kind="logit")
+    limits, sets = limits_of(arguments), sets_of(arguments)
+    reports: list[GateReport] = []
+    for backend, dtype in lower_precisions(plain):
+        _tell(f"judging {backend} in {dtype}")
+        try:
+            report = judge_beside(plain, plain.with_(backend=backend, dtype=dtype), sets, limits)
+        except PertinenceError as error:
+            _tell(f"{backend} in {dtype} cannot be judged: {error}")
+            continue
+        print(report.table())
+        store(report.to_dict(), plain.cache_folder)
+        reports.append(report)
+    folder = resolve(plain).folder
+    if arguments.ship:
+        write_reports(folder / GATE_FILE, reports)
+    spec = resolve(plain.with_(dtype="auto"))
+    print(f"{spec.name} runs in {spec.dtype} on {spec.backend}: {spec.why}")
+    return 0
+
+
+def _tell(text: str) -> None:
+    print(f"pertinence tune: {text}", file=sys.stderr)
