@@ -1,14 +1,14 @@
-"""What runs next: nothing lost, nothing twice, within the budget, nobody starved."""
+"""Whose texts are tokenised, what runs next: nothing lost, nothing twice, within bounds, nobody starved."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pertinence.local.batching import Pair, Waiting, pad
+from pertinence.local.batching import Pair, Turns, Waiting, pad
 
 requests = st.lists(st.lists(st.integers(3, 512), min_size=1, max_size=40), min_size=1, max_size=8)
 budgets = st.integers(1, 2048)
@@ -81,6 +81,180 @@ def test_a_long_request_goes_on_while_short_ones_keep_coming() -> None:
         waiting.add(turn, pairs(turn, [180] * 5))
         served += sum(pair.owner == 0 for pair in waiting.next_batch(1024))
     assert served > 0
+
+
+@given(requests, st.lists(st.integers(3, 512), min_size=1, max_size=40), st.integers(0, 30), budgets)
+def test_no_request_leads_batches_for_more_than_a_newcomer_was_given_and_one_batch(
+    lengths: list[list[int]], newcomer: list[int], before: int, budget: int
+) -> None:
+    waiting = waiting_for(lengths)
+    for _ in range(before):
+        waiting.next_batch(budget)
+    waiting.add(99, pairs(99, newcomer))
+    given_to_it, led = 0, Counter[int]()
+    left = len(newcomer)
+    while left:
+        batch = waiting.next_batch(budget)
+        longest = len(batch[0].ids)
+        its_own = sum(pair.owner == 99 for pair in batch)
+        leader = batch[0].owner
+        if leader != 99:
+            assert led[leader] <= given_to_it, "one that was given more has led before the newcomer"
+            led[leader] += longest * sum(pair.owner == leader for pair in batch)
+        given_to_it += longest * its_own
+        left -= its_own
+
+
+def test_one_that_had_nothing_waiting_does_not_catch_up_on_what_it_left_to_others() -> None:
+    waiting = waiting_for([[100], [100] * 1000])
+    for _ in range(100):
+        waiting.next_batch(500)
+    waiting.add(0, pairs(0, [100] * 100))
+    led = Counter(waiting.next_batch(500)[0].owner for _ in range(10))
+    assert led == {0: 5, 1: 5}
+
+
+@given(requests, st.data())
+def test_what_waits_is_counted_for_each_request(lengths: list[list[int]], data: st.DataObject) -> None:
+    waiting = waiting_for(lengths)
+    left = {owner: sum(each) for owner, each in enumerate(lengths)}
+    for _ in range(data.draw(st.integers(0, 20))):
+        for pair in waiting.next_batch(512):
+            left[pair.owner] -= len(pair.ids)
+    assert {owner: waiting.tokens_of(owner) for owner in left} == left
+    assert waiting.tokens == sum(left.values())
+
+
+ROOM = 1000
+CHUNK = 5
+
+
+class Desk:
+    """Tokenising and running in the turns that a test gives them; a text is the number of its tokens."""
+
+    def __init__(self) -> None:
+        self.waiting: Waiting[int] = Waiting()
+        self.turns: Turns[int] = Turns(ROOM)
+        self.texts: dict[int, deque[int]] = {}
+        self.encoded: list[int] = []
+        self.ran: Counter[int] = Counter()
+
+    def join(self, owner: int, texts: list[int]) -> None:
+        self.texts[owner] = deque(texts)
+        self.turns.join(owner)
+
+    def encode(self) -> bool:
+        """One chunk of whoever's turn it is; False if it is nobody's."""
+        owner = self.turns.next(self.waiting)
+        if owner is None:
+            return False
+        texts = self.texts[owner]
+        self.encoded.append(owner)
+        self.waiting.add(owner, pairs(owner, [texts.popleft() for _ in range(min(CHUNK, len(texts)))]))
+        if texts:
+            self.turns.again(owner)
+        return True
+
+    def run(self) -> list[Pair[int]]:
+        """One batch."""
+        batch = self.waiting.next_batch(64)
+        self.ran.update(pair.owner for pair in batch)
+        return batch
+
+
+texts_of_requests = st.lists(st.lists(st.integers(3, 60), min_size=1, max_size=60), min_size=1, max_size=30)
+
+
+@given(texts_of_requests, st.data())
+def test_what_waits_tokenised_is_bounded_and_everything_runs(
+    texts: list[list[int]], data: st.DataObject
+) -> None:
+    desk = Desk()
+    coming = deque(enumerate(texts))
+    while coming or desk.turns or desk.waiting:
+        step = data.draw(st.sampled_from(["join", "encode", "encode", "run"]))
+        if step == "join" and coming:
+            desk.join(*coming.popleft())
+        elif step == "run" or not desk.encode():
+            # Were nothing waiting and it nobody's turn, this would go on forever.
+            assert desk.run() or not desk.turns or step == "run"
+        assert desk.waiting.tokens < 2 * ROOM + CHUNK * 60
+    assert desk.ran == Counter({owner: len(each) for owner, each in enumerate(texts)})
+
+
+def test_newcomers_wait_untokenised_once_very_many_of_them_have_come() -> None:
+    desk = Desk()
+    for owner in range(100):
+        desk.join(owner, [50] * CHUNK)
+    while desk.encode():
+        pass
+    assert 2 * ROOM <= desk.waiting.tokens < 2 * ROOM + 50 * CHUNK
+    while desk.run():
+        desk.encode()
+    assert desk.encoded == list(range(100)), "in their order"
+
+
+@given(st.integers(1, 20), st.integers(0, 100))
+def test_a_newcomer_is_tokenised_within_two_turns_however_much_of_long_requests_waits(
+    long: int, ran: int
+) -> None:
+    desk = Desk()
+    for owner in range(long):
+        desk.join(owner, [50] * 1000)
+        while owner not in desk.encoded:
+            desk.encode() or desk.run()
+    for _ in range(ran):
+        desk.run()
+        desk.encode()
+    while desk.waiting.tokens >= 2 * ROOM:
+        desk.run()
+    desk.join(99, [50] * 2 * CHUNK)
+    desk.encode()
+    while desk.waiting.tokens >= 2 * ROOM:
+        desk.run()
+    desk.encode()
+    assert 99 in desk.encoded[-2:]
+
+
+def test_a_short_request_waits_for_a_few_batches_while_a_long_one_is_being_tokenised() -> None:
+    desk = Desk()
+    desk.join(0, [30] * 10_000)
+    while desk.encode():
+        pass
+    desk.join(1, [30] * 20)
+    batches = 0
+    while desk.ran[1] < 20:
+        desk.encode()
+        desk.run()
+        batches += 1
+    # Two pairs fit into a batch: ten of its own, as many of the other's, and one per chunk that is late.
+    assert batches <= 2 * 10 + 20 // CHUNK
+    assert desk.texts[0], "the long one was not tokenised to its end"
+
+
+def test_newcomers_do_not_keep_one_that_has_begun_from_being_tokenised() -> None:
+    desk = Desk()
+    desk.join(0, [3] * 10 * CHUNK)
+    desk.encode()
+    for newcomer in range(1, 200):
+        desk.join(newcomer, [3])
+        desk.encode()
+        while desk.run():
+            pass
+    assert desk.ran[0] == 10 * CHUNK
+
+
+def test_one_that_was_dropped_gets_no_turn() -> None:
+    desk = Desk()
+    for owner in range(3):
+        desk.join(owner, [3] * 10)
+    desk.encode()
+    desk.turns.drop(0)
+    desk.turns.drop(2)
+    while desk.encode():
+        pass
+    assert desk.encoded == [0, 1, 1]
+    assert not desk.turns
 
 
 def test_the_arrays_carry_ids_mask_and_token_types() -> None:

@@ -7,52 +7,16 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-import numpy as np
 import pytest
 
 from pertinence import ClosedError, ModelError
-from pertinence.local.batching import Batch, Pair, pad
 from pertinence.local.request import Counts, Request
 from pertinence.local.scheduler import Scheduler
-from pertinence.local.tokens import EncodedPair, PairLimits
+from pertinence.local.tokens import PairLimits
 from pertinence.scorer import Float32
-
-
-class Letters:
-    """A model whose tokens are letters and whose score is a text's length, run batch by batch at will."""
-
-    batch_tokens = 64
-
-    def __init__(self) -> None:
-        self.runs: list[int] = []
-        self.before_load: Callable[[], None] = lambda: None
-        self.before_run: Callable[[], None] = lambda: None
-        self.before_encode: Callable[[str], None] = lambda text: None
-        self.unloaded = threading.Event()
-
-    def encode_query(self, query: str, limits: PairLimits) -> Letters:
-        return self
-
-    def pairs(self, texts: list[str]) -> list[EncodedPair]:
-        for text in texts:
-            self.before_encode(text)
-        return [EncodedPair(np.full(len(text) + 2, 7, dtype=np.int32), 1, False) for text in texts]
-
-    def pad(self, pairs: list[Pair[Request[Float32]]]) -> Batch:
-        return pad(pairs, pad_id=0, text_type=0)
-
-    def run(self, batch: Batch) -> Float32:
-        self.before_run()
-        self.runs.append(len(batch.ids))
-        return batch.mask.sum(axis=1, keepdims=True).astype(np.float32) - 2
-
-    def load(self) -> None:
-        self.before_load()
-
-    def unload(self) -> None:
-        self.unloaded.set()
+from support.letters import Letters, request
 
 
 @pytest.fixture
@@ -65,13 +29,6 @@ def scheduler(model: Letters) -> Iterator[Scheduler]:
     opened = Scheduler(model, "letters")  # type: ignore[arg-type]
     yield opened
     opened.close()
-
-
-def request(*texts: str) -> Request[list[float]]:
-    def convert(rows: Float32, counts: Counts) -> list[float]:
-        return [float(row) for row in rows[:, 0]]
-
-    return Request(owner=None, query="q", texts=texts, limits=PairLimits(), convert=convert)
 
 
 def test_each_text_gets_its_own_row(scheduler: Scheduler) -> None:
@@ -114,38 +71,6 @@ def test_an_answer_that_cannot_be_made_fails_its_request_alone(scheduler: Schedu
     with pytest.raises(ModelError, match="made no sense"):
         bad.future.result(timeout=10)
     assert good.future.result(timeout=10) == [1]
-
-
-def test_a_newcomer_is_served_while_long_requests_fill_the_read_ahead(
-    scheduler: Scheduler, model: Letters
-) -> None:
-    started, go = threading.Event(), threading.Semaphore(0)
-
-    def step() -> None:
-        started.set()
-        go.acquire()
-
-    model.before_run = step
-    long = [
-        request(*(f"{number:0900d}" for number in range(owner * 400, owner * 400 + 400)))
-        for owner in range(4)
-    ]
-    for each in long:
-        scheduler.submit(each)
-    assert started.wait(10)
-    newcomer = request("short")
-    scheduler.submit(newcomer)
-    batches = 0
-    while not newcomer.future.done() and batches < 400:
-        go.release()
-        batches += 1
-        threading.Event().wait(0.01)
-    assert newcomer.future.result(timeout=10) == [5]
-    assert not any(each.future.done() for each in long)
-    model.before_run = lambda: None
-    go.release()
-    for each in long:
-        each.future.cancel()
 
 
 def test_an_answered_future_keeps_neither_texts_nor_answerer_alive(scheduler: Scheduler) -> None:

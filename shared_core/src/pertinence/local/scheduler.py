@@ -79,6 +79,11 @@ class Scheduler:
         """How many documents wait, over all requests that are not answered."""
         return self._documents
 
+    @property
+    def waiting_tokens(self) -> int:
+        """How many tokens wait for the model, encoded."""
+        return self._waiting.tokens
+
     def submit(self, request: Request[Any], max_queued: int | None = None) -> None:
         """Queue a request and return at once.
 
