@@ -94,7 +94,7 @@ def light(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def full(session: nox.Session) -> None:
-    """Environment of tests, types, bench and train: the six distributions with all backends, peers and tools."""
+    """Environment of tests, types, bench and train: all distributions and backends, peers and tools."""
     install(session, "mypy", *PYTEST, *TEST_LIBRARIES, *TRAINING_LIBRARIES, *BENCH_LIBRARIES, torch=True)
 
 

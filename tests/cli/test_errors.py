@@ -64,7 +64,7 @@ def test_a_bad_line_of_standard_input_is_named(command: Command) -> None:
         (["q", "a", "--top", "3"], "--top"),
         (["q", "a", "--model", ""], "model is empty"),
         (["q", "a", "--model", "./nowhere"], "./nowhere is not a folder"),
-        (["q", "a", "--backend", "onnx", "--device", "cuda"], "it does not take device='cuda'"),
+        (["q", "a", "--backend", "onnx", "--device", "cuda"], "does not take device='cuda'"),
         (["q", "a", "-"], "only when it stands alone"),
         (["q", "a", "--documents", "docs.txt"], "choose one"),
         (["q", "a", "--format", "lines"], "--format and --field"),

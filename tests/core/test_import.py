@@ -38,8 +38,10 @@ def test_no_runtime_is_loaded_before_there_is_something_to_score(statement: str)
 
 
 def test_the_embedded_default_never_needs_torch() -> None:
-    statement = "from pertinence import Reranker; Reranker().rank('question', ['answer'])"
-    assert loaded_after(statement) == ["onnxruntime"]
+    for backend in ("onnx", "auto"):
+        made = f"Reranker(backend={backend!r})"
+        (loaded,) = loaded_after(f"from pertinence import Reranker; {made}.rank('question', ['answer'])")
+        assert loaded == "onnxruntime" if backend == "onnx" else loaded in ("onnxruntime", "openvino")
 
 
 def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:

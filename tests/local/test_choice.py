@@ -138,3 +138,15 @@ def test_a_model_that_brings_its_onnx_file_needs_the_converter_only_for_int8() -
     assert chosen(Possible(files=ONNX_FILE), backend="onnx") == ("onnx", "float32")
     with pytest.raises(MissingExtraError, match="int8"):
         chosen(Possible(files=ONNX_FILE), backend="onnx", dtype="int8")
+
+
+def test_a_precision_that_passed_and_was_no_faster_is_not_taken() -> None:
+    passed = [Passed("torch", "bfloat16", speed_ratio=0.97)]
+    assert chosen(Possible(packages=TORCH, passed=passed)) == ("torch", "float32")
+
+
+def test_a_folder_that_holds_int8_alone_without_a_verdict_says_how_to_run_it() -> None:
+    possible = Possible(files={("onnx", "int8"): Path("model_int8.onnx")})
+    with pytest.raises(OptionError, match="dtype='int8' runs it all the same"):
+        chosen(possible)
+    assert chosen(possible, dtype="int8") == ("onnx", "int8")

@@ -144,10 +144,13 @@ def test_a_score_does_not_depend_on_its_batch_neighbours(
     np.testing.assert_allclose(together, alone, atol=5e-6, rtol=0)
 
 
-def test_in_int8_on_onnxruntime_no_neighbour_moves_a_score_at_all(
-    model_folder: Callable[[str], Path],
+@pytest.mark.parametrize(
+    ("backend", "dtype"), [("onnx", "int8"), ("openvino", "bfloat16"), ("openvino", "int8")]
+)
+def test_in_low_precision_no_neighbour_moves_a_score_at_all(
+    backend: str, dtype: str, model_folder: Callable[[str], Path]
 ) -> None:
-    with Reranker(model_folder("camembert-L2"), backend="onnx", dtype="int8") as reranker:
+    with Reranker(model_folder("mminilm-L6"), backend=backend, dtype=dtype) as reranker:
         together = reranker.score(QUERY, TEXTS[:60])
         alone = [reranker.score(QUERY, [text])[0] for text in TEXTS[:60]]
     np.testing.assert_array_equal(together, alone)

@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument(
         "--weights",
         type=Path,
-        help="folder that the training wrote; without it, the graph over the packaged weights is written anew",
+        help="folder that the training wrote; without it, the graph over the packaged weights is made anew",
     )
     parser.add_argument(
         "--calibration", type=Path, help="what recipe.calibrate wrote: slope and shift of the logit"

@@ -221,9 +221,21 @@ class Turns(Generic[Owner]):
         return None
 
 
-def pad(pairs: Sequence[Pair[Owner]], *, pad_id: int, text_type: int) -> Batch:
-    """One array per input, padded to the longest pair; token types are 0, then `text_type`."""
-    width = max(len(pair.ids) for pair in pairs)
+def pad(
+    pairs: Sequence[Pair[Owner]], *, pad_id: int, text_type: int, multiple: int = 1, most: int | None = None
+) -> Batch:
+    """One array per input, padded to the longest pair; token types are 0, then `text_type`.
+
+    Args:
+        pairs: the rows.
+        pad_id: token id of padding.
+        text_type: token type of a text's tokens.
+        multiple: the width is rounded up to a multiple of this,
+        most: but not beyond this.
+    """
+    longest = max(len(pair.ids) for pair in pairs)
+    width = -(-longest // multiple) * multiple
+    width = width if most is None else max(longest, min(width, most))
     shape = (len(pairs), width)
     ids = np.full(shape, pad_id, dtype=np.int64)
     mask = np.zeros(shape, dtype=np.int64)

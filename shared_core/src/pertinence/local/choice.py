@@ -128,6 +128,14 @@ def choose(name: str, options: Options, possible: Possible) -> Choice:
         if possible.why_not(backend, precision) is None:
             why = _why(options, torch_only, backend, precision)
             return Choice(backend=backend, dtype=precision, why=why)
+    if options.dtype == "auto" and any(
+        (backend, "int8") in possible.files and possible.why_not(backend, "int8") is None
+        for backend in allowed
+    ):
+        raise OptionError(
+            f"{name} brings its network in int8 alone, and no verdict that counts here lets that pass; "
+            "dtype='int8' runs it all the same"
+        )
     missing = possible.why_not(able[-1], precision)
     assert missing is not None
     raise MissingExtraError(f"{name}: {missing}")
@@ -165,8 +173,10 @@ def _check(options: Options, torch_only: str) -> None:
 
 
 def _proven(passed: Sequence[Verdict]) -> Iterator[tuple[Backend, Dtype, str]]:
-    """What the gate let pass, less what no backend of this version computes in."""
+    """What the gate let pass, less what was no faster and what no backend of this version computes in."""
     for verdict in passed:
+        if verdict.speed_ratio is not None and verdict.speed_ratio <= 1:
+            continue
         for dtype, backends in _FASTEST:
             for backend in backends:
                 if (verdict.backend, verdict.dtype) == (backend, dtype):

@@ -85,7 +85,13 @@ class LocalModel(ABC, Generic[S, E]):
         """Arrays as the network reads them."""
         spec = self.spec
         text_type = self._encoder().text_type if spec.token_types else 0
-        return pad(pairs, pad_id=spec.pad_id, text_type=text_type)
+        return pad(
+            pairs,
+            pad_id=spec.pad_id,
+            text_type=text_type,
+            multiple=self._loaded().width_multiple,
+            most=spec.positions,
+        )
 
     def run(self, batch: Batch) -> Float32:
         """Raw outputs, float32 of shape (rows, outputs)."""

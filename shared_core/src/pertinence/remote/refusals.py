@@ -18,6 +18,8 @@ Meaning = Literal["key", "credit", "model", "size", "input", "busy", "failed", "
 MOST_WAIT = 60.0
 _LONGEST = 240
 _ECHO = 24
+# No more of what a server said is looked through: only its beginning is shown.
+_LOOKED_AT = 2000
 _SIZE = re.compile(
     r"batch[ _-]?size|too (many|long|large|big)|at most|exceed|maximum"
     r"|max[ _](client|batch|length|model|num|seq)|context (length|window)"
@@ -124,15 +126,25 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
 
 def told(said: str, sent: Sequence[str] = ()) -> str:
     """What a server said as an error may repeat it: one short line, without what was sent."""
-    text = said
-    for each in sent:
-        # A text that is short may be a word of the server's own; one that is long may be quoted in part.
-        start = each.strip()[:_ECHO]
-        if len(start) >= 4 and (place := text.find(start)) >= 0:
-            text = text[:place] + "[...]"
+    text = _without(said[:_LOOKED_AT], sent)
     text = "".join(each if each.isprintable() else " " for each in text)
     text = " ".join(text.split())
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def _without(text: str, sent: Sequence[str]) -> str:
+    """What comes before the first quotation of what was sent, whichever part of it is quoted."""
+    places = [len(text)]
+    pieces = {text[place : place + _ECHO]: place for place in reversed(range(len(text) - _ECHO + 1))}
+    for each in sent:
+        stripped = each.strip()
+        # A text that is short may be a word of the server's own; one that is long may be quoted in part.
+        if 4 <= len(stripped) < _ECHO and (place := text.find(stripped)) >= 0:
+            places.append(place)
+        cuts = (each[start : start + _ECHO] for start in range(len(each) - _ECHO + 1))
+        places.extend(pieces[cut] for cut in cuts if cut in pieces)
+    first = min(places)
+    return text if first == len(text) else f"{text[:first]}[...]"
 
 
 def _said(body: bytes) -> str:

@@ -17,6 +17,8 @@ class Backend(Protocol):
 
     batch_tokens: int
     """Tokens, padding included, that one batch should hold on this device."""
+    width_multiple: int
+    """Batches are padded to a multiple of so many tokens."""
 
     def run(self, batch: Batch) -> Float32:
         """Raw outputs, float32 of shape (rows, labels), or vectors of shape (rows, dims)."""

@@ -34,6 +34,8 @@ _GPU_BATCH_TOKENS = 16_384
 class TorchBackend:
     """The network of a `sentence_transformers.CrossEncoder`, fed with exact-length batches."""
 
+    width_multiple = 1
+
     def __init__(self, spec: ModelSpec) -> None:
         encoder = load_cross_encoder(spec)
         self._model = network_of(encoder, spec)
@@ -54,6 +56,8 @@ class TorchBackend:
 
 class TorchEmbeddingBackend:
     """The modules of a `sentence_transformers.SentenceTransformer`, fed with exact-length batches."""
+
+    width_multiple = 1
 
     def __init__(self, spec: ModelSpec) -> None:
         self._model = _load(SentenceTransformer, spec, spec.folder).train(False)
