@@ -7,16 +7,16 @@ requests only because the model was busy; nothing ever waits for a batch to fill
 
 from __future__ import annotations
 
-import copy
 import threading
 import weakref
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future
 from typing import Any, Protocol
 
-from pertinence.errors import ClosedError, ModelError, OverloadedError, PertinenceError, ScoreError
+from pertinence.errors import ClosedError, ModelError, OverloadedError, ScoreError
 from pertinence.local.batching import Batch, Pair, Turns, Waiting
+from pertinence.local.futures import answer, fail, told
 from pertinence.local.request import QueryEncoders, Request
 from pertinence.scorer import Float32
 
@@ -126,7 +126,7 @@ class Scheduler:
         with self._lock:
             requests = [request for request in self._live if request.owner is owner]
         for request in requests:
-            _fail(request.future, ClosedError("closed before this request was answered"))
+            fail(request.future, ClosedError("closed before this request was answered"))
 
     def close(self, *, wait_for_load: bool = False) -> None:
         """Answer what waits with `ClosedError`, end the threads and unload the model.
@@ -141,7 +141,7 @@ class Scheduler:
             self._to_load.clear()
             self._wake_both()
         for future in (*(request.future for request in requests), *loads):
-            _fail(future, ClosedError("the model was closed before this request was answered"))
+            fail(future, ClosedError("the model was closed before this request was answered"))
         for thread in self._threads:
             if thread is not threading.current_thread() and (wait_for_load or not loading):
                 thread.join()
@@ -196,7 +196,7 @@ class Scheduler:
         try:
             pairs = request.encode(self._model, _CHUNK_TEXTS, _CHUNK_CHARACTERS)
         except BaseException as error:  # a panic of the tokenizer's own code is no Exception
-            _fail(request.future, self._told(error))
+            fail(request.future, told(error, self._name))
             return True
         with self._lock:
             if not request.future.done():
@@ -248,12 +248,12 @@ class Scheduler:
             self._to_encode.notify()
         for future in loads:
             if error is None:
-                _answer(future, None)
+                answer(future, None)
             else:
-                _fail(future, self._told(error))
+                fail(future, told(error, self._name))
         if error is not None:
             for request in requests:
-                _fail(request.future, self._told(error))
+                fail(request.future, told(error, self._name))
         return error is None
 
     def _next_pairs(self) -> list[Pair[Request[Any]]]:
@@ -283,7 +283,7 @@ class Scheduler:
                     pair.owner.take(pair.index, row)
         except BaseException as error:
             for request in owners:
-                _fail(request.future, self._told(error))
+                fail(request.future, told(error, self._name))
             return
         for request in owners:
             self._finish(request)
@@ -292,30 +292,6 @@ class Scheduler:
         """Answer a request if it has all of its rows."""
         try:
             if request.complete and not request.future.done():
-                _answer(request.future, request.finish())
+                answer(request.future, request.finish())
         except BaseException as error:
-            _fail(request.future, self._told(error))
-
-    def _told(self, error: BaseException) -> Exception:
-        """The error for one caller: of our hierarchy, and its own object, so that tracebacks stay apart."""
-        if isinstance(error, PertinenceError):
-            told: Exception = copy.copy(error)
-            told.__cause__ = error.__cause__
-        else:
-            told = ModelError(f"{self._name} failed: {type(error).__name__}: {error}")
-            told.__cause__ = error
-        return told
-
-
-def _answer(future: Future[Any], result: object) -> None:
-    try:
-        future.set_result(result)
-    except InvalidStateError:
-        pass  # It was cancelled, or answered by a close, in the meantime: that answer stands.
-
-
-def _fail(future: Future[Any], error: Exception) -> None:
-    try:
-        future.set_exception(error)
-    except InvalidStateError:
-        pass
+            fail(request.future, told(error, self._name))
