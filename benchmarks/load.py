@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import math
 import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
 
 from benchmarks.clock import Race, Times, taking_turns
+from benchmarks.crowd import Crowd, percentile
 from benchmarks.machine import cores, facts, wait_until_quiet
 from benchmarks.models import DEFAULT, own_cache, prepared
 from benchmarks.report import Report, Table, Target
@@ -50,77 +50,6 @@ ONE = f"one call of {ONE_CALL}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Crowd:
-    """Callers that all begin at the same time; each waits for its answer before it calls again.
-
-    Attributes:
-        callers: how many.
-        calls: how many each makes.
-        tasks: whether they are tasks of one event loop, or threads.
-        waits: seconds of every call, by round.
-    """
-
-    callers: int
-    calls: int
-    tasks: bool
-    waits: list[list[float]] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        """For the table."""
-        return f"{self.callers} {'tasks' if self.tasks else 'threads'}"
-
-    @property
-    def documents(self) -> int:
-        """Of all its calls."""
-        return self.callers * self.calls * DOCUMENTS
-
-    @property
-    def p95(self) -> float:
-        """Seconds within which 95% of a round's calls are answered: the median of its rounds."""
-        return median(percentile(each, 0.95) for each in self.waits)
-
-    def run(self, reranker: Reranker, query: str, texts: Sequence[str]) -> float:
-        """Seconds until the last of them has its last answer."""
-        waits: list[float] = []
-        shares = [texts[place * DOCUMENTS :][:DOCUMENTS] for place in range(self.callers * self.calls)]
-        start = time.perf_counter()
-        if self.tasks:
-            asyncio.run(self._as_tasks(reranker, query, shares, waits))
-        else:
-            self._as_threads(reranker, query, shares, waits)
-        took = time.perf_counter() - start
-        self.waits.append(waits)
-        return took
-
-    def _as_threads(
-        self, reranker: Reranker, query: str, shares: Sequence[Sequence[str]], waits: list[float]
-    ) -> None:
-        def call(caller: int) -> None:
-            for share in shares[caller :: self.callers]:
-                start = time.perf_counter()
-                reranker.rank(query, share)
-                waits.append(time.perf_counter() - start)
-
-        threads = [threading.Thread(target=call, args=(caller,)) for caller in range(self.callers)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-    async def _as_tasks(
-        self, reranker: Reranker, query: str, shares: Sequence[Sequence[str]], waits: list[float]
-    ) -> None:
-        async def call(caller: int) -> None:
-            for share in shares[caller :: self.callers]:
-                start = time.perf_counter()
-                await reranker.arank(query, share)
-                waits.append(time.perf_counter() - start)
-
-        await asyncio.gather(*map(call, range(self.callers)))
-
-
-@dataclass(frozen=True, kw_only=True)
 class Beside:
     """Seconds of short calls, one after the other, with nobody else there and beside a long one."""
 
@@ -133,16 +62,14 @@ class Beside:
         return percentile(self.beside, 0.95) / (2 * median(self.alone))
 
 
-def percentile(values: Sequence[float], share: float) -> float:
-    """The least value that `share` of the values do not exceed."""
-    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
-
-
 def measure(asked: argparse.Namespace) -> Report:
     """Every crowd in turns with one long call; then short calls beside a long one; then memory."""
     wait = None if asked.anyway else partial(wait_until_quiet, asked.patience * 60)
     rounds = asked.rounds or ROUNDS
-    crowds = [Crowd(callers=callers, calls=calls, tasks=tasks) for callers, calls, tasks in CROWDS]
+    crowds = [
+        Crowd(callers=callers, calls=calls, documents_each=DOCUMENTS, tasks=tasks)
+        for callers, calls, tasks in CROWDS
+    ]
     with own_cache(), prepared((asked.models or [DEFAULT])[0]) as model:
         options = Options(model=model.ours, device="cpu", local_files_only=True)
         with Reranker.from_options(options) as reranker:
