@@ -7,12 +7,14 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pertinence import Reranker
 from pertinence.cli import main
+from pertinence.gate import built_in
 
 
 @dataclass(frozen=True)
@@ -50,3 +52,18 @@ def command(
         return Ended(status, out, err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def own_sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight of the built-in questions without their longer passages, as a user's file."""
+    file = tmp_path_factory.mktemp("sets") / "own.jsonl"
+    rows = []
+    for question in built_in().questions[::4]:
+        assert question.grades is not None
+        pairs = zip(question.passages, question.grades, strict=True)
+        kept = [(text, grade) for text, grade in pairs if len(text.split()) < 90]
+        texts, grades = zip(*kept, strict=True)
+        rows.append(json.dumps({"query": question.query, "passages": texts, "grades": grades}))
+    file.write_text("\n".join(rows), encoding="utf-8")
+    return file

@@ -1,0 +1,63 @@
+"""`pertinence tune`: faster precisions are judged in place, and what passes is run from then on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pertinence.gate import GateReport
+from pertinence.local.loading import lower_precisions, resolve
+from pertinence.local.verdicts import GATE_FILE, passed
+from pertinence.options import Options
+
+Command = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path) -> Iterator[Path]:
+    """A cache of its own: a verdict of these tests must not choose for any other."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PERTINENCE_CACHE", str(tmp_path / "cache"))
+        yield tmp_path / "cache"
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """The embedded default before anybody judged it."""
+    folder = shutil.copytree(resolve(Options()).folder, tmp_path / "model")
+    (folder / GATE_FILE).unlink(missing_ok=True)
+    return folder
+
+
+def test_every_faster_precision_is_judged_and_the_fastest_that_passes_is_taken(
+    command: Command, model: Path, own_sets: Path
+) -> None:
+    options = Options(model=str(model), device="cpu")
+    judged = lower_precisions(options)
+    assert resolve(options).dtype == "float32"
+    # Not which of them pass is asked here, but that what passes is followed.
+    ended = command("tune", str(model), "--ship", "--sets", str(own_sets), "--max-ndcg-loss", "0.1")
+    assert ended.status == 0
+    reports = [GateReport.of(each) for each in json.loads((model / GATE_FILE).read_text(encoding="utf-8"))]
+    assert [(each.subject.candidate.backend, each.subject.candidate.dtype) for each in reports] == judged
+    assert ended.out.count("verdict: ") == len(judged)
+    proven = [verdict for verdict in passed(model) if (verdict.speed_ratio or 2) > 1]
+    spec = resolve(options)
+    expected = (proven[0].backend, proven[0].dtype) if proven else (spec.backend, "float32")
+    assert (spec.backend, spec.dtype) == expected
+    assert ended.out.splitlines()[-1] == f"{model} runs in {spec.dtype} on {spec.backend}: {spec.why}"
+
+
+def test_without_ship_the_model_s_folder_is_left_as_it_was(
+    command: Command, model: Path, own_sets: Path, cache: Path
+) -> None:
+    before = sorted(model.iterdir())
+    assert command("tune", str(model), "--sets", str(own_sets)).status == 0
+    assert sorted(model.iterdir()) == before
+    if lower_precisions(Options(model=str(model))):
+        assert list((cache / "verdicts").rglob("*.json"))
