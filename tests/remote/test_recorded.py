@@ -66,7 +66,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Local:
                 pytest.importorskip("torch", reason="a folder without an ONNX file needs the extra 'torch'")
                 folder = models.without_types(tmp_path_factory.mktemp("reranker") / "model")
             backend: BackendName = "auto" if folder is None else "torch"
-            with Reranker(folder, score_kind="logit", backend=backend) as reranker:
+            with Reranker(folder, score_kind="logit", backend=backend, dtype="float32") as reranker:
                 known[server] = reranker.score(QUERY, TEXTS)
         return known[server]
 
