@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import termios
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -90,7 +91,9 @@ def test_a_pipe_that_closes_is_silent() -> None:
 def test_an_interruption_is_silent(tmp_path: Path) -> None:
     pipe = tmp_path / "documents.txt"
     os.mkfifo(pipe)
-    process = start("rank", QUERY, "--documents", str(pipe), stderr=subprocess.PIPE)
+    # A shell has its background jobs ignore interruptions, and what they start inherits that.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = start("rank", QUERY, "--documents", str(pipe), stderr=subprocess.PIPE, preexec_fn=heed)
     # Opened when the command opens it too: from then on it waits for documents that never come.
     with pipe.open("wb"):
         process.send_signal(signal.SIGINT)
