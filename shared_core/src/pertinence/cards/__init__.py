@@ -1,0 +1,21 @@
+"""Model cards as data: what is promised of each model we know, and the names it goes by (pure)."""
+
+from __future__ import annotations
+
+from pertinence.cards.card import PROTOCOLS, Card, Protocol, Published, Scale, Task, Way
+from pertinence.cards.known import CARDS
+from pertinence.cards.names import card_of, full_name, nearest
+
+__all__ = [
+    "CARDS",
+    "PROTOCOLS",
+    "Card",
+    "Protocol",
+    "Published",
+    "Scale",
+    "Task",
+    "Way",
+    "card_of",
+    "full_name",
+    "nearest",
+]
