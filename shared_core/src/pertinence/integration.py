@@ -24,8 +24,10 @@ __all__ = [
     "ScoreKind",
     "ScoreKindName",
     "Truncation",
+    "check_fields",
     "check_query",
     "extract_texts",
+    "join_fields",
     "options_from",
     "options_of_fields",
 ]
@@ -65,6 +67,35 @@ def options_of_fields(fields: Mapping[str, Any], words: Mapping[str, str] | None
         if hasattr(value, "get_secret_value"):
             values[name] = value.get_secret_value()
     return options_from(values, words)
+
+
+def check_fields(fields: object, name: str = "metadata_fields") -> tuple[str, ...]:
+    """Names of metadata as a tuple; None is none of them.
+
+    Args:
+        fields: what was given.
+        name: the framework's word for it.
+
+    Raises:
+        OptionError: it is something else; one name alone would be read letter by letter.
+    """
+    if fields is None:
+        return ()
+    if not isinstance(fields, list | tuple) or not all(isinstance(each, str) for each in fields):
+        raise OptionError(f"{name} must be a list of names or None, got {fields!r}")
+    return tuple(fields)
+
+
+def join_fields(content: Any, metadata: Mapping[str, Any], fields: Sequence[str], separator: str) -> Any:
+    """What a model reads of a document: the metadata of these names that is not None, then the content.
+
+    A document without content (None) counts as empty where some metadata stands for it. Content that is
+    no string is handed on as it is, so that the core's error names the document's index.
+    """
+    values = [str(value) for name in fields if (value := metadata.get(name)) is not None]
+    if not values or not (content is None or isinstance(content, str)):
+        return content
+    return separator.join([*values, content or ""])
 
 
 class Handle:
