@@ -60,8 +60,29 @@ def test_a_processor_with_all_the_instructions_computes_alike(
     here: tuple[str, ...] | None, there: tuple[str, ...] | None, alike: bool
 ) -> None:
     first, second = (Processor(name="p", instructions=each) for each in (here, there))
-    assert first.computes_like(second) is alike
+    for dtype in ("bfloat16", "int8", "float16"):
+        assert first.computes_like(second, dtype) is alike
+
+
+@pytest.mark.parametrize(
+    ("lacking", "dtype", "alike"),
+    [
+        ("amx_bf16", "bfloat16", False),
+        ("amx_bf16", "int8", True),
+        ("avx512_vnni", "bfloat16", True),
+        ("avx512_vnni", "int8", False),
+        # avx512_vnni makes the same products.
+        ("avx_vnni", "int8", True),
+        ("avx512f", "bfloat16", False),
+    ],
+)
+def test_only_instructions_of_the_precision_matter(lacking: str, dtype: str, alike: bool) -> None:
+    there = ("avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16")
+    here = tuple(each for each in there if each != lacking)
+    newer, older = (Processor(name="p", instructions=each) for each in (there, here))
+    assert older.computes_like(newer, dtype) is alike
 
 
 def test_another_name_is_another_processor_where_no_instructions_are_told() -> None:
-    assert not Processor(name="a", instructions=None).computes_like(Processor(name="b", instructions=None))
+    first, second = (Processor(name=each, instructions=None) for each in "ab")
+    assert not first.computes_like(second, "bfloat16")

@@ -16,6 +16,13 @@ _INSTRUCTIONS = (
     *("amx_tile", "amx_int8", "amx_bf16"),
     *("asimd", "asimddp", "asimdhp", "i8mm", "bf16", "sve", "sve2"),
 )
+# Which of them a precision never computes with.
+_FOREIGN: Mapping[str, frozenset[str]] = {
+    "bfloat16": frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"}),
+    "int8": frozenset({"avx512_bf16", "avx512_fp16", "amx_bf16", "asimdhp", "bf16"}),
+}
+# The same products of integers, under a shorter encoding.
+_IMPLIED = {"avx512_vnni": "avx_vnni"}
 _CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -32,14 +39,16 @@ class Processor:
     name: str
     instructions: tuple[str, ...] | None
 
-    def computes_like(self, other: Processor) -> bool:
-        """Whether what was measured on `other` can be expected here: it has all of its instructions.
+    def computes_like(self, other: Processor, dtype: str) -> bool:
+        """Whether what was measured on `other` in this precision can be expected here.
 
-        Where either system does not tell them, only the same name will do.
+        That is so if it has all of its instructions that the precision computes with. Where either
+        system does not tell them, only the same name will do.
         """
         if self.instructions is None or other.instructions is None:
             return self == other
-        return set(other.instructions) <= set(self.instructions)
+        here = {*self.instructions, *(_IMPLIED[each] for each in self.instructions if each in _IMPLIED)}
+        return set(other.instructions) - _FOREIGN.get(dtype, frozenset()) <= here
 
 
 @functools.cache

@@ -90,7 +90,8 @@ def passed(folder: Path, chosen: str | None = None) -> list[Verdict]:
 
     A verdict of the user's own cache counts for this very processor and these versions of the runtimes,
     whatever it says; where there is none, the one that the model brings counts for every processor with
-    the instructions that it names, if it passed within the gate's own limits. Float32 needs no verdict.
+    the instructions that it names, as far as its precision uses them, if it passed within the gate's own
+    limits. Float32 needs no verdict.
 
     Args:
         folder: the model's folder.
@@ -106,7 +107,7 @@ def passed(folder: Path, chosen: str | None = None) -> list[Verdict]:
         for verdict in shipped
         if verdict.fingerprint == own_fingerprint
         and not verdict.lowered
-        and here.computes_like(verdict.processor)
+        and here.computes_like(verdict.processor, verdict.dtype)
     }
     for file in sorted(_place(own_fingerprint, chosen).glob("*.json")):
         for verdict in _read(file):
