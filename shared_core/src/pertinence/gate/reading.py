@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pertinence.datafiles import read_objects
 from pertinence.errors import InputError
 from pertinence.gate.sets import Question, QuestionSet, evenly
 
-__all__ = ["MOST_QUESTIONS", "read_lines", "read_objects", "read_sets"]
+__all__ = ["MOST_QUESTIONS", "read_sets"]
 
 # Enough for the limits to be told from chance, and few enough to wait for.
 MOST_QUESTIONS = 200
-_BOM = "\ufeff"
 
 
 def read_sets(path: Path, most: int = MOST_QUESTIONS) -> QuestionSet:
@@ -44,43 +42,6 @@ def read_sets(path: Path, most: int = MOST_QUESTIONS) -> QuestionSet:
         except InputError as error:
             raise InputError(f"{place}: {error}") from error
     return QuestionSet(name=path.name, questions=tuple(questions), total=len(rows))
-
-
-def read_objects(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each JSON object of a JSON Lines file, with its place for messages.
-
-    Raises:
-        InputError: the file cannot be read, or a line is no JSON object.
-    """
-    for place, line in read_lines(path):
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise InputError(f"{place}: not valid JSON: {error}") from error
-        if not isinstance(row, dict):
-            raise InputError(f"{place}: must be a JSON object, not {type(row).__name__}")
-        yield place, row
-
-
-def read_lines(path: Path) -> Iterator[tuple[str, str]]:
-    """Each line that is not blank, with its place for messages; `.gz` is unpacked.
-
-    Raises:
-        InputError: the file cannot be read, or a line is not UTF-8.
-    """
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
-            for number, raw in enumerate(lines, start=1):
-                place = f"{path}, line {number}"
-                try:
-                    line = raw.decode("utf-8").removeprefix(_BOM if number == 1 else "").strip()
-                except UnicodeDecodeError as error:
-                    raise InputError(f"{place}: not UTF-8 (byte {error.start + 1})") from error
-                if line:
-                    yield place, line
-    except (OSError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise InputError(f"{path} cannot be read: {reason}") from error
 
 
 def _question(row: Mapping[str, Any]) -> Question:
