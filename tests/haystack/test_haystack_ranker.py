@@ -59,13 +59,15 @@ def test_a_document_may_be_known_by_its_metadata_alone(query: str, scorer: FakeS
     picture = Document(id="picture", meta={"caption": "an old mill"})
     both(PertinenceRanker(meta_fields_to_embed=["caption"]), query=query, documents=[picture])
     assert scorer.requests[0] == (query, ["an old mill\n"])
-    with pytest.raises(InputError, match="document 0 must be a string"):
+    with pytest.raises(
+        InputError, match=r"document 0 \(id 'picture'\) has no content: .*meta_fields_to_embed"
+    ):
         both(PertinenceRanker(), query=query, documents=[picture])
 
 
 def test_a_document_that_is_none_is_refused(query: str, scorer: FakeScorer) -> None:
-    with pytest.raises(InputError, match="Document, not str"):
-        both(PertinenceRanker(), query=query, documents=["an old mill"])
+    with pytest.raises(InputError, match="document 1 must be a Document, not str"):
+        both(PertinenceRanker(), query=query, documents=[Document(content="a mill"), "an old mill"])
     assert scorer.requests == []
 
 
@@ -88,7 +90,7 @@ def test_of_documents_that_share_an_id_the_best_found_is_ranked(query: str, scor
 
 def test_an_error_names_the_place_among_all_documents(query: str) -> None:
     twice = Document(id="a", content="an old mill")
-    with pytest.raises(InputError, match="document 2 must be a string"):
+    with pytest.raises(InputError, match=r"document 2 \(id 'b'\) has no content"):
         both(PertinenceRanker(), query=query, documents=[twice, twice, Document(id="b")])
 
 
@@ -134,11 +136,24 @@ def test_meta_tells_what_was_done_to_the_texts(query: str, scorer: FakeScorer) -
     assert both(PertinenceRanker(), query=query, documents=documents)["meta"] == {
         "model": "fake",
         "score_kind": "probability",
+        "scored": 3,
+        "duplicates": 0,
+        "score_threshold": None,
+        "top_k": None,
         "truncated": 1,
+        "query_truncated": False,
         "empty": 1,
         "repaired": 1,
-        "duplicates": 0,
+        "usage": {},
     }
+
+
+def test_meta_tells_why_fewer_documents_come_out_than_went_in(documents: list[Document], query: str) -> None:
+    ranker = PertinenceRanker(top_k=2)
+    output = both(ranker, query=query, documents=[*documents, documents[0]], score_threshold=0.99)
+    assert output["documents"] == []
+    reasons = {name: output["meta"][name] for name in ("scored", "duplicates", "score_threshold", "top_k")}
+    assert reasons == {"scored": 3, "duplicates": 1, "score_threshold": 0.99, "top_k": 2}
 
 
 def test_no_documents_are_an_answer_with_meta(query: str) -> None:

@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from haystack_integrations.common.pertinence.copies import SecretsStayBehind
-from haystack_integrations.common.pertinence.forms import (
-    check_forms,
-    device_name,
-    score_kind,
-    text_with_meta,
-)
+from haystack_integrations.common.pertinence.component import API_KEY, TOKEN, PertinenceComponent
+from haystack_integrations.common.pertinence.forms import score_kind
+from haystack_integrations.common.pertinence.texts import texts_of
 
-__all__ = [
-    "SecretsStayBehind",
-    "check_forms",
-    "device_name",
-    "score_kind",
-    "text_with_meta",
-]
+__all__ = ["API_KEY", "TOKEN", "PertinenceComponent", "score_kind", "texts_of"]

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-from copy import deepcopy
 from operator import itemgetter
-from typing import Any
+from typing import Any, ClassVar
 
-from haystack import Document, component, default_from_dict, default_to_dict
+from haystack import Document, component
 from haystack.utils import ComponentDevice, Secret
 
-from haystack_integrations.common.pertinence import SecretsStayBehind, check_forms, device_name, score_kind
+from haystack_integrations.common.pertinence import API_KEY, TOKEN, PertinenceComponent, score_kind
 from haystack_integrations.components.rankers.pertinence.documents import Candidate, answer, candidates
-from pertinence.integration import BackendName, DtypeName, Handle, Options, Truncation, options_from
+from pertinence import Reranker
+from pertinence.integration import BackendName, DtypeName, Truncation
 
 __all__ = ["PertinenceRanker"]
 
-_WORDS = {"threshold": "score_threshold"}
-# Options whose value has a form of Haystack's own.
-_OWN_FORMS = ("score_kind", "device", "token", "api_key")
-_PLAIN = tuple(_WORDS.get(name, name) for name in Options.names() if name not in _OWN_FORMS)
-_TOKEN = Secret.from_env_var(["HF_API_TOKEN", "HF_TOKEN"], strict=False)
-_API_KEY = Secret.from_env_var("PERTINENCE_API_KEY", strict=False)
-
 
 @component
-class PertinenceRanker(SecretsStayBehind):
+class PertinenceRanker(PertinenceComponent):
     """
     Puts documents in order of relevance to a query and keeps the best.
 
@@ -34,10 +25,16 @@ class PertinenceRanker(SecretsStayBehind):
     one. One instance may serve any number of threads and event loops at once.
 
     ```python
-    ranker = PertinenceRanker(top_k=3)
+    from haystack import Document
+    from haystack_integrations.components.rankers.pertinence import PertinenceRanker
+
+    ranker = PertinenceRanker(top_k=1)
+    documents = [Document(content="The mill was built in 1880."), Document(content="Taxes are due in May.")]
     result = ranker.run(query="Who built the mill?", documents=documents)
     ```
     """
+
+    _words: ClassVar = {"threshold": "score_threshold"}
 
     def __init__(
         self,
@@ -61,13 +58,13 @@ class PertinenceRanker(SecretsStayBehind):
         max_queued: int | None = None,
         trust_remote_code: bool = False,
         revision: str | None = None,
-        token: Secret | None = _TOKEN,
+        token: Secret | None = TOKEN,
         cache_folder: str | None = None,
         local_files_only: bool = False,
         model_kwargs: dict[str, Any] | None = None,
         base_url: str | None = None,
         dialect: str | dict[str, Any] | None = None,
-        api_key: Secret | None = _API_KEY,
+        api_key: Secret | None = API_KEY,
         timeout: float = 120.0,
         max_retries: int = 3,
         concurrency: int = 8,
@@ -123,43 +120,7 @@ class PertinenceRanker(SecretsStayBehind):
         self.headers = headers
         self.verify = verify
         self.proxy = proxy
-        self._handle = Handle()
-        check_forms({"token": token, "api_key": api_key}, meta_fields_to_embed, embedding_separator)
-        options = options_from(self._values(), _WORDS)
-        # Paths become text here: what a component holds must be writable as YAML.
-        self.model, self.cache_folder = options.model, options.cache_folder
-
-    def to_dict(self) -> dict[str, Any]:
-        """
-        Write the component out; a secret that is no environment variable cannot be written.
-
-        :returns: JSON-able data.
-        :raises ValueError: The token or the key was given as such.
-        """
-        names = [name for name in inspect.signature(type(self).__init__).parameters if name != "self"]
-        return default_to_dict(self, **{name: deepcopy(getattr(self, name)) for name in names})
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> PertinenceRanker:
-        """Read the component that `to_dict` wrote; the data is left as it is."""
-        # Copied, so that the component shares no list with what others may read again.
-        return default_from_dict(cls, deepcopy(data))
-
-    def warm_up(self) -> None:
-        """Load the model now rather than on first use; once it is loaded, do nothing."""
-        self._handle.reranker(self._options()).warm_up()
-
-    async def warm_up_async(self) -> None:
-        """`warm_up` for an event loop."""
-        await self._handle.reranker(self._options()).awarm_up()
-
-    def close(self) -> None:
-        """Give the model back; it is loaded anew if the component is used again."""
-        self._handle.close()
-
-    async def close_async(self) -> None:
-        """`close` for an event loop."""
-        await asyncio.to_thread(self.close)
+        self._ready()
 
     @component.output_types(documents=list[Document], meta=dict[str, Any])
     def run(
@@ -178,15 +139,17 @@ class PertinenceRanker(SecretsStayBehind):
         :param top_k: How many to keep; None takes the component's own.
         :param scale_score: Probabilities or logits; None takes the component's own.
         :param score_threshold: Keep scores greater than or equal to it; None takes the component's own.
-        :returns: `documents`, copies of the kept ones with their score, best first; and `meta`: the `model`,
-            the `score_kind`, how many were `truncated`, `empty`, `repaired` (lone surrogates), `duplicates`.
+        :returns: `documents`, copies of the kept ones with their score, best first; and `meta`: the `model`
+            and `score_kind`; why documents may be missing (`duplicates`, how many were `scored`, the
+            `score_threshold` and `top_k` of this run); what was done to texts (how many were `truncated`,
+            `empty`, `repaired` of lone surrogates; `query_truncated`); and the `usage` that a server counts.
         :raises InputError: The query is empty, a document has no text, or a value is out of range.
         :raises ModelError: The model cannot be found or loaded.
         """
         options = self._options(top_k=top_k, scale_score=scale_score, score_threshold=score_threshold)
         unique = self._candidates(documents)
         ranking = self._handle.rank(options, query, unique, text=itemgetter(1))
-        return answer(ranking, duplicates=len(documents) - len(unique))
+        return answer(ranking, options, len(documents))
 
     @component.output_types(documents=list[Document], meta=dict[str, Any])
     async def run_async(
@@ -201,20 +164,15 @@ class PertinenceRanker(SecretsStayBehind):
         options = self._options(top_k=top_k, scale_score=scale_score, score_threshold=score_threshold)
         unique = self._candidates(documents)
         ranking = await self._handle.arank(options, query, unique, text=itemgetter(1))
-        return answer(ranking, duplicates=len(documents) - len(unique))
+        return answer(ranking, options, len(documents))
 
-    def _options(self, **changes: Any) -> Options:
-        # Secrets are resolved when they are needed: a component is made and written out without them.
-        secrets = {"token": self.token, "api_key": self.api_key}
-        resolved = {name: None if each is None else each.resolve_value() for name, each in secrets.items()}
-        return options_from({**self._values(**changes), **resolved}, _WORDS)
+    def _opened(self) -> Reranker:
+        return self._handle.reranker(self._options())
 
-    def _values(self, **changes: Any) -> dict[str, Any]:
-        values = {name: getattr(self, name) for name in (*_PLAIN, "scale_score")}
-        values |= {name: value for name, value in changes.items() if value is not None}
-        values["score_kind"] = score_kind(values.pop("scale_score"))
-        values["device"] = device_name(self.device)
-        return values
+    def _values(self, *, scale_score: bool | None = None, **changes: Any) -> dict[str, Any]:
+        asked = self.scale_score if scale_score is None else scale_score
+        # Not `super()`, which means the class that Haystack's decorator has replaced.
+        return {**PertinenceComponent._values(self, **changes), "score_kind": score_kind(asked)}
 
     def _candidates(self, documents: list[Document]) -> list[Candidate]:
-        return candidates(documents, self.meta_fields_to_embed or [], self.embedding_separator)
+        return candidates(documents, self.meta_fields_to_embed, self.embedding_separator)
