@@ -5,22 +5,28 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 from pertinence.embedder import Embedder
+from pertinence.embedder_options import EmbedderOptions, EmbedderValues
 from pertinence.errors import OptionError
 from pertinence.options import BackendName, DtypeName, Options, OptionValues, Truncation
 from pertinence.ranking import Ranking, check_threshold, check_top_k
 from pertinence.reranker import Reranker
 from pertinence.scorer import ScoreKind, ScoreKindName
 from pertinence.texts import check_query, extract_texts
+from pertinence.vectors import Embeddings, PrecisionName
 
 __all__ = [
     "BackendName",
     "DtypeName",
+    "EmbedderOptions",
+    "EmbedderValues",
+    "Embeddings",
     "Handle",
     "OptionValues",
     "Options",
+    "PrecisionName",
     "ScoreKind",
     "ScoreKindName",
     "Truncation",
@@ -34,39 +40,54 @@ __all__ = [
 
 T = TypeVar("T")
 P = TypeVar("P", Reranker, Embedder)
+K = TypeVar("K", bound=Options)
 
 
-def options_from(values: Mapping[str, Any], words: Mapping[str, str] | None = None) -> Options:
+@overload
+def options_from(values: Mapping[str, Any], words: Mapping[str, str] | None = None) -> Options: ...
+@overload
+def options_from(values: Mapping[str, Any], words: Mapping[str, str] | None, kind: type[K]) -> K: ...
+def options_from(
+    values: Mapping[str, Any], words: Mapping[str, str] | None = None, kind: type[Any] = Options
+) -> Any:
     """`Options` from a component's own fields; errors speak the framework's words.
 
     Args:
         values: the fields, by the framework's names and already of plain types.
         words: the framework's word for an option, by ours: `{"top_k": "top_n"}`.
+        kind: `EmbedderOptions` for a component that embeds.
 
     Raises:
         OptionError: a field that is no option, or a value that the option does not take.
     """
-    word = {name: (words or {}).get(name, name) for name in Options.names()}
+    word = {name: (words or {}).get(name, name) for name in kind.names()}
     ours = {each: name for name, each in word.items()}
     for each in values:
         if each not in ours:
             raise OptionError.unknown(each, ours)
-    check_top_k(values.get(word["top_k"]), word["top_k"])
-    check_threshold(values.get(word["threshold"]), word["threshold"])
-    return Options(**{ours[each]: value for each, value in values.items()})
+    for name, check in (("top_k", check_top_k), ("threshold", check_threshold)):
+        if name in word:
+            check(values.get(word[name]), word[name])
+    return kind(**{ours[each]: value for each, value in values.items()})
 
 
-def options_of_fields(fields: Mapping[str, Any], words: Mapping[str, str] | None = None) -> Options:
+@overload
+def options_of_fields(fields: Mapping[str, Any], words: Mapping[str, str] | None = None) -> Options: ...
+@overload
+def options_of_fields(fields: Mapping[str, Any], words: Mapping[str, str] | None, kind: type[K]) -> K: ...
+def options_of_fields(
+    fields: Mapping[str, Any], words: Mapping[str, str] | None = None, kind: type[Any] = Options
+) -> Any:
     """`options_from` for a component whose fields hold more than options, and secrets in pydantic's form.
 
     Fields that are no options are left out, and a `SecretStr` is unwrapped.
     """
-    wanted = {(words or {}).get(name, name) for name in Options.names()}
+    wanted = {(words or {}).get(name, name) for name in kind.names()}
     values = {name: value for name, value in fields.items() if name in wanted}
     for name, value in values.items():
         if hasattr(value, "get_secret_value"):
             values[name] = value.get_secret_value()
-    return options_from(values, words)
+    return options_from(values, words, kind)
 
 
 def check_fields(fields: object, name: str = "metadata_fields") -> tuple[str, ...]:
@@ -125,11 +146,14 @@ class Handle:
     def embedder(self, options: Options) -> Embedder:
         """The embedder for these options; nothing is loaded before it is used.
 
+        Args:
+            options: `EmbedderOptions`, or plain ones that ask for nothing that only a reranker does.
+
         Raises:
-            OptionError: the options name no model, or a backend that does not run embedding models.
+            OptionError: the options name no model, or rank.
         """
         with self._lock:
-            return _one(self._embedders, options, Embedder.from_options)
+            return _one(self._embedders, EmbedderOptions.from_options(options), Embedder.from_options)
 
     def rank(
         self,

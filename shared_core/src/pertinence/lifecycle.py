@@ -107,10 +107,11 @@ class Opened(ABC, Generic[W]):
         return type(self).from_options, (self._options,)
 
     def __repr__(self) -> str:
+        defaults = type(self._options)()
         changed = [
             f"{name}={value!r}"
             for name, value in self._options.to_dict().items()
-            if value != getattr(Options(), name)
+            if value != getattr(defaults, name)
         ]
         return f"{type(self).__name__}({', '.join(changed)})"
 

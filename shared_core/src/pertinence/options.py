@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, TypedDict, get_args
+from typing import Any, Literal, Self, TypedDict, get_args
 
 from pertinence.endpoint import REMOTE_CHECKS
 from pertinence.errors import OptionError
@@ -187,7 +187,7 @@ class Options:
         return tuple(item.name for item in fields(cls))
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Options:
+    def of(cls, values: Mapping[str, Any]) -> Self:
         """Options from a mapping.
 
         Raises:
@@ -199,7 +199,7 @@ class Options:
                 raise OptionError.unknown(name, known)
         return cls(**values)
 
-    def with_(self, **changes: Any) -> Options:
+    def with_(self, **changes: Any) -> Self:
         """The same options with some of them changed."""
         return self.of({**{name: getattr(self, name) for name in self.names()}, **changes})
 
@@ -207,10 +207,10 @@ class Options:
         # A pickle is a file on somebody's disk: secrets stay behind.
         return type(self).of, (self.to_dict(),)
 
-    def __copy__(self) -> Options:
+    def __copy__(self) -> Self:
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Options:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
 
     def to_dict(self) -> dict[str, Any]:
@@ -222,6 +222,6 @@ class Options:
         return json.dumps(self.to_dict(), sort_keys=True)
 
     @classmethod
-    def from_json(cls, text: str) -> Options:
+    def from_json(cls, text: str) -> Self:
         """Options from what `to_json` wrote."""
         return cls.of(json.loads(text))

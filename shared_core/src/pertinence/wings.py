@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pertinence.embedder_options import EmbedderOptions
 from pertinence.options import Options
 from pertinence.scorer import Scorer
 from pertinence.vectors import Vectoriser
@@ -24,7 +25,7 @@ def open_scorer(options: Options) -> Scorer:
     return LocalScorer(options)
 
 
-def open_vectoriser(options: Options) -> Vectoriser:
+def open_vectoriser(options: EmbedderOptions) -> Vectoriser:
     """What embeds as the options ask; nothing is loaded and nothing sent yet.
 
     Raises:

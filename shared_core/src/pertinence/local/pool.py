@@ -9,7 +9,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from pertinence.errors import ClosedError
@@ -53,7 +53,7 @@ class Lease(Generic[M]):
         # Now and not at each use: a relative path means what it meant when the model was named.
         self.name = model_key(options)
         is_default = options.model is None
-        self.options = options.with_(top_k=None, threshold=None, model=None if is_default else self.name)
+        self.options = replace(options, top_k=None, threshold=None, model=None if is_default else self.name)
         self.key = (kind, _key(self.options, self.name))
         self.kind = kind
         self.released = False

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-from pertinence.options import Options
+import numpy as np
+
+from pertinence.embedder_options import EmbedderOptions
+from pertinence.errors import OptionError
 from pertinence.remote.connection import Asked, Connection
+from pertinence.scorer import Float32
 from pertinence.texts import is_empty
-from pertinence.vectors import Embeddings, Role
+from pertinence.vectors import Embeddings, Form, Role
 
 __all__ = ["RemoteVectoriser"]
 
@@ -20,7 +24,10 @@ class RemoteVectoriser:
         OptionError: an unknown dialect, or an option that no server follows.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: EmbedderOptions) -> None:
+        if options.normalize is False:
+            raise OptionError("normalize=False cannot be had of a server, which may have normalised already")
+        self._options = options
         self._connection = Connection(options, "embed")
         self._connection.end_with(self)
         self._dims: int | None = None
@@ -34,11 +41,15 @@ class RemoteVectoriser:
         """
 
         def embeddings(asked: Asked) -> Embeddings:
-            values = asked.answer.values
-            self._dims = values.shape[1]
+            form = self._form(asked.answer.values)
+            self._dims = form.dims
             # No dialect of embeddings says whether it cut.
             return Embeddings(
-                values=values, truncated=None, empty=sum(map(is_empty, texts)), repaired=asked.repaired
+                values=form.of(asked.answer.values),
+                truncated=None,
+                empty=sum(map(is_empty, texts)),
+                repaired=asked.repaired,
+                usage=asked.answer.usage,
             )
 
         return self._connection.ask("", texts, embeddings)
@@ -65,6 +76,25 @@ class RemoteVectoriser:
     def rows_run(self) -> int:
         """How many different texts were embedded so far."""
         return self._connection.answered
+
+    def _form(self, rows: Float32) -> Form:
+        """What becomes of the server's vectors.
+
+        Raises:
+            OptionError: they have fewer numbers than are to be kept, or ranges are of another count.
+        """
+        asked, given = self._options, rows.shape[1]
+        width = asked.truncate_dim or given
+        if width > given:
+            raise OptionError(f"truncate_dim is {width}, but {self.name} gives {given} numbers")
+        # A server that cuts vectors of length 1 brings them to it again: so is done in its place.
+        renormalised = width < given and bool(np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-3))
+        return Form(
+            width=width,
+            normalise="after" if asked.normalize or renormalised else None,
+            precision=asked.precision,
+            ranges=asked.ranges,
+        )
 
     def close(self) -> None:
         """Close the connection; requests that wait are answered with `ClosedError`."""

@@ -47,7 +47,8 @@ class EmbedderSpec(ModelSpec):
 
     Attributes:
         transformer: the folder of its network and its tokenizer, `folder` itself or one in it.
-        dims: numbers per vector.
+        dims: numbers per vector, before any cut.
+        truncate_dim: how many of them its own settings keep; None keeps all.
         pooling: how token vectors become one, by sentence-transformers' names; several are
             concatenated.
         normalised: vectors have length 1.
@@ -57,6 +58,7 @@ class EmbedderSpec(ModelSpec):
 
     transformer: Path
     dims: int
+    truncate_dim: int | None
     pooling: tuple[str, ...]
     normalised: bool
     prompts: Mapping[str, str]
@@ -119,7 +121,8 @@ def resolve(options: Options) -> EmbedderSpec:
         int8_weights=False,
         options=options,
         transformer=transformer,
-        dims=min(dims, int(saved.get("truncate_dim") or dims)),
+        dims=dims,
+        truncate_dim=saved.get("truncate_dim"),
         pooling=pooling,
         normalised="Normalize" in paths,
         prompts=_prompts(saved),

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
+from typing import Literal
 
 import numpy as np
 
-from pertinence.errors import ClosedError, ScoreError
+from pertinence.embedder_options import EmbedderOptions
+from pertinence.errors import ClosedError, OptionError, ScoreError
 from pertinence.local.embedding.loading import EmbedderSpec
 from pertinence.local.embedding.model import EmbeddingModel
 from pertinence.local.pool import acquire
 from pertinence.local.request import Counts, Request
 from pertinence.local.tokens import PairLimits
-from pertinence.options import Options
 from pertinence.scorer import Float32
-from pertinence.vectors import Embeddings, Role
+from pertinence.vectors import Embeddings, Form, Role
 
 __all__ = ["LocalVectoriser"]
 
@@ -23,7 +24,8 @@ __all__ = ["LocalVectoriser"]
 class LocalVectoriser:
     """Embeds with a model on this machine, shared through the pool and loaded on first use."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: EmbedderOptions) -> None:
+        self._options = options
         self._max_queued = options.max_queued
         self._limits = PairLimits(max_length=options.max_length)
         self._lease = acquire(options, EmbeddingModel)
@@ -63,7 +65,7 @@ class LocalVectoriser:
     @property
     def dims(self) -> int:
         """Numbers per vector."""
-        return self.spec.dims
+        return self._form(self.spec).dims
 
     def prompt(self, role: Role) -> str:
         """What the model's own settings put before a text of this role."""
@@ -94,5 +96,26 @@ class LocalVectoriser:
                 f"are so) in {spec.dtype}; dtype='float32' may help"
             )
         return Embeddings(
-            values=rows, truncated=counts.truncated, empty=counts.empty, repaired=counts.repaired
+            values=self._form(spec).of(rows),
+            truncated=counts.truncated,
+            empty=counts.empty,
+            repaired=counts.repaired,
+        )
+
+    def _form(self, spec: EmbedderSpec) -> Form:
+        """What becomes of the model's rows.
+
+        Raises:
+            OptionError: more numbers are to be kept than there are, or ranges of another count.
+        """
+        asked = self._options
+        width = asked.truncate_dim or spec.truncate_dim or spec.dims
+        if asked.truncate_dim and width > spec.dims:
+            raise OptionError(f"truncate_dim is {width}, but {self.name} gives {spec.dims} numbers")
+        own: Literal["before"] | None = "before" if spec.normalised else None
+        return Form(
+            width=min(width, spec.dims),
+            normalise=own if asked.normalize is None else "after" if asked.normalize else None,
+            precision=asked.precision,
+            ranges=asked.ranges,
         )
