@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -11,10 +13,10 @@ from pertinence.embedder import Embedder
 from pertinence.embedder_options import EmbedderOptions, EmbedderValues
 from pertinence.errors import OptionError
 from pertinence.options import BackendName, DtypeName, Options, OptionValues, Truncation
-from pertinence.ranking import Ranking, check_threshold, check_top_k
+from pertinence.ranking import Ranking
 from pertinence.reranker import Reranker
 from pertinence.scorer import ScoreKind, ScoreKindName
-from pertinence.texts import check_query, extract_texts
+from pertinence.texts import check_documents, check_query, extract_texts
 from pertinence.vectors import Embeddings, PrecisionName
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "ScoreKind",
     "ScoreKindName",
     "Truncation",
+    "check_documents",
     "check_fields",
     "check_query",
     "extract_texts",
@@ -37,6 +40,8 @@ __all__ = [
     "options_from",
     "options_of_fields",
 ]
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 P = TypeVar("P", Reranker, Embedder)
@@ -65,10 +70,12 @@ def options_from(
     for each in values:
         if each not in ours:
             raise OptionError.unknown(each, ours)
-    for name, check in (("top_k", check_top_k), ("threshold", check_threshold)):
-        if name in word:
-            check(values.get(word[name]), word[name])
-    return kind(**{ours[each]: value for each, value in values.items()})
+    try:
+        return kind(**{ours[each]: value for each, value in values.items()})
+    except OptionError as error:
+        said = str(error)
+        name = re.split(r"\W", said, maxsplit=1)[0]
+        raise OptionError(word.get(name, name) + said[len(name) :]) from error.__cause__
 
 
 @overload
@@ -132,6 +139,7 @@ class Handle:
         self._lock = threading.Lock()
         self._rerankers: list[Reranker] = []
         self._embedders: list[Embedder] = []
+        self._noted = False
 
     def reranker(self, options: Options) -> Reranker:
         """The reranker for these options; nothing is loaded before it is used.
@@ -178,6 +186,12 @@ class Handle:
         """`rank` for an event loop."""
         reranker = self.reranker(options)
         return await reranker.arank(query, documents, options.top_k, options.threshold, text=text)
+
+    def log_notes(self, ranking: Ranking[Any]) -> None:
+        """Log `Ranking.notes`, for a framework whose results have no place for them: loudly once."""
+        for note in ranking.notes:
+            _log.log(logging.INFO if self._noted else logging.WARNING, "%s: %s", ranking.model, note)
+        self._noted = self._noted or bool(ranking.notes)
 
     def close(self) -> None:
         """Give back every model; the handle opens them anew if it is used again."""

@@ -99,6 +99,21 @@ class Ranking(Sequence[RankedDocument[T]], Generic[T]):
         """Their scores, highest first."""
         return [item.score for item in self.items]
 
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the scores should know of the texts behind them, in words; mostly nothing."""
+        untold = "the server does not tell whether it cut long texts"
+        counted = {
+            "cut to fit the model": self.truncated or 0,
+            "empty": self.empty,
+            "repaired (a lone surrogate, read as U+FFFD)": self.repaired,
+        }
+        return ([untold] if self.truncated is None and self.total else []) + [
+            f"{count} of {self.total} {'was' if count == 1 else 'were'} {what}"
+            for what, count in counted.items()
+            if count
+        ]
+
 
 def _brief(document: object) -> str:
     text = repr(document)

@@ -95,19 +95,12 @@ def _reconfigure(*, encoding: str | None = None, errors: str | None = None) -> N
 
 def notes(ranking: Ranking[Passage]) -> Iterator[str]:
     """What the reader of a ranking should know of the texts behind it."""
-    if ranking.truncated is None and ranking.total:
-        yield "the server does not tell whether it cut long texts"
-    counted: dict[str, int] = {
-        "cut to fit the model": ranking.truncated or 0,
-        "empty": ranking.empty,
-        "repaired (a lone surrogate, read as U+FFFD)": ranking.repaired,
-        "given a new index or score in place of a field of that name": sum(
-            _has_ours(item.document.record) for item in ranking
-        ),
-    }
-    for what, count in counted.items():
-        if count:
-            yield f"{count} of {ranking.total} {'was' if count == 1 else 'were'} {what}"
+    yield from ranking.notes
+    renamed = sum(_has_ours(item.document.record) for item in ranking)
+    if renamed:
+        verb = "was" if renamed == 1 else "were"
+        what = "given a new index or score in place of a field of that name"
+        yield f"{renamed} of {ranking.total} {verb} {what}"
 
 
 def _has_ours(record: Any) -> bool:
