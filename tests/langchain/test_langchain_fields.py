@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.documents import Document
 from langchain_core.load import dumpd, dumps
-from pydantic import SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
-from langchain_pertinence import PertinenceCrossEncoder, PertinenceRerank
+from langchain_pertinence import (
+    PertinenceCrossEncoder,
+    PertinenceEmbeddings,
+    PertinenceRerank,
+    PertinenceRetriever,
+)
 from pertinence import OptionError
-from pertinence.integration import Options
+from pertinence.integration import EmbedderOptions, Options
+from support.langchain import FirstStage
 
 pytestmark = pytest.mark.usefixtures("made")
 
 SECRET = "hf_not_to_be_shown"
+KEY = "key_not_to_be_shown"
 
 
 def test_our_word_for_an_option_leads_to_langchains() -> None:
@@ -106,8 +116,84 @@ def test_the_token_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, m
     assert made[0].token == SECRET
 
 
-def test_the_schema_describes_the_options_and_no_more() -> None:
-    schema = PertinenceRerank.model_json_schema()
-    assert set(schema["properties"]) == {"top_n" if name == "top_k" else name for name in Options.names()}
-    assert schema["properties"]["token"]["anyOf"][0]["writeOnly"] is True
+OWN = {"metadata_fields", "metadata_separator"}
+BASE = {"name", "tags", "metadata"}  # of `BaseRetriever`
+
+
+def worded(word: str) -> set[str]:
+    return {word if name == "top_k" else name for name in Options.names()}
+
+
+@pytest.mark.parametrize(
+    ("component", "fields"),
+    [
+        (PertinenceRerank, worded("top_n") | OWN),
+        (PertinenceRetriever, worded("k") | OWN | BASE | {"retriever"}),
+        (PertinenceCrossEncoder, set(Options.names()) - {"top_k", "threshold"}),
+        (PertinenceEmbeddings, set(EmbedderOptions.names())),
+    ],
+)
+def test_the_schema_describes_the_options_and_no_more(component: type[BaseModel], fields: set[str]) -> None:
+    schema = component.model_json_schema()
+    assert set(schema["properties"]) == fields
+    for secret in ("token", "api_key"):
+        assert schema["properties"][secret]["anyOf"][0]["writeOnly"] is True
     assert schema["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("wrong", ["top_k", "top_N", "modle", "thresold"])
+def test_no_component_takes_an_option_that_is_none(wrong: str, documents: list[Document]) -> None:
+    first = FirstStage(documents=documents)
+    for make in (
+        PertinenceRerank,
+        PertinenceCrossEncoder,
+        partial(PertinenceRetriever, retriever=first),
+        partial(PertinenceEmbeddings, model="m"),
+    ):
+        with pytest.raises(OptionError, match=f"unknown option '{wrong}'"):
+            make(**{wrong: 3})
+
+
+def test_every_component_reads_its_secrets_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, documents: list[Document]
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", SECRET)
+    monkeypatch.setenv("PERTINENCE_API_KEY", KEY)
+    for component in (
+        PertinenceRerank(),
+        PertinenceCrossEncoder(),
+        PertinenceRetriever(retriever=FirstStage(documents=documents)),
+        PertinenceEmbeddings(model="m"),
+    ):
+        assert (component.token, component.api_key) == (SecretStr(SECRET), SecretStr(KEY))
+        written = f"{component!r} {component.model_dump()} {dumps(component)} {pickle.dumps(component)!r}"
+        assert SECRET not in written
+        assert KEY not in written
+        copied = copy.deepcopy(component)
+        assert (copied.token, copied.api_key) == (SecretStr(SECRET), SecretStr(KEY))
+
+
+def test_a_given_key_wins_over_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERTINENCE_API_KEY", SECRET)
+    assert PertinenceRerank(api_key=KEY).api_key == SecretStr(KEY)  # type: ignore[arg-type]
+    assert PertinenceRerank(api_key=None).api_key is None
+
+
+@pytest.mark.parametrize("component", [PertinenceRerank, PertinenceCrossEncoder])
+def test_every_way_to_copy_it_leads_to_the_same_options(
+    component: type[PertinenceRerank | PertinenceCrossEncoder],
+) -> None:
+    made = component(model="m", headers={"X-Team": "search"}, dialect={"name": "cohere", "scale": "logit"})
+    made.warm_up()
+    for other in (
+        copy.copy(made),
+        copy.deepcopy(made),
+        made.model_copy(),
+        made.model_copy(deep=True),
+        pickle.loads(pickle.dumps(made)),
+        component.model_validate_json(made.model_dump_json()),
+        component(**made.model_dump()),
+    ):
+        assert other._options() == made._options()
+        assert other._handle is not made._handle
+        assert other.model_dump_json() == made.model_dump_json()

@@ -3,115 +3,63 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable
 from typing import Any
-from uuid import UUID
+from unittest.mock import create_autospec
 
 import pytest
 from langchain_classic.retrievers import ContextualCompressionRetriever
-from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
-from langchain_core.runnables import RunnableLambda
+from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langchain_core.tracers.langchain import LangChainTracer
+from langsmith import Client
 
-from langchain_pertinence import PertinenceRerank
+from langchain_pertinence import PertinenceRerank, PertinenceRetriever
 from pertinence import InputError, ModelError
 from pertinence.testing import FakeScorer
+from support.langchain import AsyncRecorder, FirstStage, Recorder
 
 pytestmark = pytest.mark.usefixtures("made")
 
 
-class FirstStage(BaseRetriever):
-    """Gives back all it has, in the order it has it."""
-
-    documents: list[Document]
-
-    def _get_relevant_documents(
-        self, query: str, *, run_manager: CallbackManagerForRetrieverRun
-    ) -> list[Document]:
-        return self.documents
+COUNTS = {"score_kind": "probability", "given": 3, "kept": 2, "truncated": 1, "empty": 0, "repaired": 0}
 
 
-class Runs:
-    """Keeps each run's name, parent and metadata, and how it ended."""
-
-    def __init__(self) -> None:
-        self.started: dict[UUID, tuple[str, UUID | None]] = {}
-        self.metadata: dict[str, dict[str, Any]] = {}
-        self.ended: list[tuple[str, Any]] = []
-
-    def start(self, run: Mapping[str, Any]) -> None:
-        self.started[run["run_id"]] = (run["name"], run["parent_run_id"])
-        self.metadata[run["name"]] = run["metadata"] or {}
-
-    def end(self, run: Mapping[str, Any], result: Any) -> None:
-        self.ended.append((self.started[run["run_id"]][0], result))
-
-    def parents(self) -> dict[str, str | None]:
-        """Each run's parent, by name."""
-        return {name: self.started[parent][0] if parent else None for name, parent in self.started.values()}
+@pytest.fixture(params=[ContextualCompressionRetriever, PertinenceRetriever], ids=lambda each: each.__name__)
+def retriever(request: pytest.FixtureRequest, documents: list[Document]) -> BaseRetriever:
+    """LangChain's own retriever with our compressor in it, and ours."""
+    first = FirstStage(documents=documents)
+    if request.param is PertinenceRetriever:
+        return PertinenceRetriever(retriever=first, k=2)
+    return ContextualCompressionRetriever(base_compressor=PertinenceRerank(top_n=2), base_retriever=first)
 
 
-class Recorder(Runs, BaseCallbackHandler):
-    """For handlers that are called."""
-
-    def on_chain_start(self, serialized: Any, inputs: Any, **run: Any) -> None:
-        self.start(run)
-
-    def on_retriever_start(self, serialized: Any, query: Any, **run: Any) -> None:
-        self.start(run)
-
-    def on_retriever_end(self, documents: Sequence[Document], **run: Any) -> None:
-        self.end(run, [document.id for document in documents])
-
-    def on_retriever_error(self, error: BaseException, **run: Any) -> None:
-        self.end(run, type(error))
+def nested(outer: str) -> dict[str, str | None]:
+    return {outer: None, "FirstStage": outer, "PertinenceRerank": outer}
 
 
-class AsyncRecorder(Runs, AsyncCallbackHandler):
-    """For handlers that are awaited."""
-
-    async def on_retriever_start(self, serialized: Any, query: Any, **run: Any) -> None:
-        self.start(run)
-
-    async def on_retriever_end(self, documents: Sequence[Document], **run: Any) -> None:
-        self.end(run, [document.id for document in documents])
-
-    async def on_retriever_error(self, error: BaseException, **run: Any) -> None:
-        self.end(run, type(error))
-
-
-NESTED = {
-    "ContextualCompressionRetriever": None,
-    "FirstStage": "ContextualCompressionRetriever",
-    "PertinenceRerank": "ContextualCompressionRetriever",
-}
-ENDS = [
-    ("FirstStage", ["taxes", "mill", "flood"]),
-    ("PertinenceRerank", ["mill", "flood"]),
-    ("ContextualCompressionRetriever", ["mill", "flood"]),
-]
-
-
-@pytest.fixture
-def retriever(documents: list[Document]) -> ContextualCompressionRetriever:
-    return ContextualCompressionRetriever(
-        base_compressor=PertinenceRerank(top_n=2), base_retriever=FirstStage(documents=documents)
-    )
+def ends(outer: str) -> list[tuple[str, list[str]]]:
+    return [
+        ("FirstStage", ["taxes", "mill", "flood"]),
+        ("PertinenceRerank", ["mill", "flood"]),
+        (outer, ["mill", "flood"]),
+    ]
 
 
 def test_the_step_is_a_run_under_the_retriever(retriever: BaseRetriever, query: str) -> None:
     recorder = Recorder()
     retriever.invoke(query, {"callbacks": [recorder]})
-    assert recorder.parents() == NESTED
-    assert recorder.ended == ENDS
+    assert recorder.parents() == nested(retriever.get_name())
+    assert recorder.ended == ends(retriever.get_name())
 
 
 def test_the_asynchronous_step_is_a_run_under_the_retriever(retriever: BaseRetriever, query: str) -> None:
     recorder = AsyncRecorder()
     asyncio.run(retriever.ainvoke(query, {"callbacks": [recorder]}))
-    assert recorder.parents() == NESTED
-    assert recorder.ended == ENDS
+    assert recorder.parents() == nested(retriever.get_name())
+    assert recorder.ended == ends(retriever.get_name())
 
 
 def test_the_step_tells_its_model_and_no_one_elses(retriever: BaseRetriever, query: str) -> None:
@@ -119,18 +67,50 @@ def test_the_step_tells_its_model_and_no_one_elses(retriever: BaseRetriever, que
     retriever.invoke(query, {"callbacks": [recorder]})
     assert recorder.metadata["PertinenceRerank"]["ls_model_name"] == "fake"
     assert recorder.metadata["PertinenceRerank"]["ls_provider"] == "pertinence"
-    assert "ls_model_name" not in recorder.metadata["ContextualCompressionRetriever"]
+    assert "ls_model_name" not in recorder.metadata[retriever.get_name()]
 
 
-def test_streamed_events_show_the_step(retriever: BaseRetriever, query: str) -> None:
+def test_langsmith_is_told_model_counts_and_scores(
+    retriever: BaseRetriever, query: str, scorer: FakeScorer
+) -> None:
+    scorer.max_words = 5
+    for run in (lambda config: retriever.invoke(query, config), asynchronously(retriever, query)):
+        client = create_autospec(Client, instance=True, tracing_queue=None)
+        run({"callbacks": [LangChainTracer(client=client)]})
+        told = {each.kwargs["name"]: each.kwargs for each in client.update_run.call_args_list}
+        step, parent = told["PertinenceRerank"], told[retriever.get_name()]
+        assert step["parent_run_id"] == parent["run_id"]
+        assert step["run_type"] == "retriever"
+        assert step["extra"]["metadata"]["ls_model_name"] == "fake"
+        assert {name: step["extra"]["metadata"][name] for name in COUNTS} == COUNTS
+        scores = [each.metadata["relevance_score"] for each in step["outputs"]["documents"]]
+        assert scores == sorted(scores, reverse=True)
+        assert {type(score) for score in scores} == {float}
+        assert not set(COUNTS) & set(parent["extra"]["metadata"])
+
+
+def test_streamed_events_show_the_step(retriever: BaseRetriever, query: str, scorer: FakeScorer) -> None:
     async def main() -> list[Any]:
         return [event async for event in retriever.astream_events(query, version="v2")]
 
+    scorer.max_words = 5
     events = asyncio.run(main())
     step = [event for event in events if event["name"] == "PertinenceRerank"]
     assert [event["event"] for event in step] == ["on_retriever_start", "on_retriever_end"]
     assert step[0]["parent_ids"] == [events[0]["run_id"]]
+    assert step[0]["metadata"]["ls_model_name"] == "fake"
+    assert {name: step[1]["metadata"][name] for name in COUNTS} == COUNTS
     assert [each.id for each in step[1]["data"]["output"]] == ["mill", "flood"]
+    assert all(each.metadata["relevance_score"] > 0 for each in step[1]["data"]["output"])
+
+
+def test_texts_that_were_cut_are_told_in_the_log(
+    documents: list[Document], query: str, scorer: FakeScorer, caplog: pytest.LogCaptureFixture
+) -> None:
+    scorer.max_words = 5
+    with caplog.at_level(logging.WARNING):
+        PertinenceRerank().compress_documents(documents, query)
+    assert "1 of 3 was cut to fit the model" in caplog.text
 
 
 def test_without_callbacks_the_step_hangs_under_the_chain_that_calls_it(
@@ -180,3 +160,7 @@ def test_a_cancelled_task_ends_its_run(documents: list[Document], query: str, sc
     recorder = AsyncRecorder()
     asyncio.run(main())
     assert recorder.ended == [("PertinenceRerank", asyncio.CancelledError)]
+
+
+def asynchronously(retriever: BaseRetriever, query: str) -> Callable[[RunnableConfig], list[Document]]:
+    return lambda config: asyncio.run(retriever.ainvoke(query, config))

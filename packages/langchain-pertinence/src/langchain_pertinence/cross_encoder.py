@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from langchain_core.cross_encoders import BaseCrossEncoder
 
-from langchain_pertinence.fields import OptionFields
+from langchain_pertinence.fields import SecretFields
+from pertinence.components import RerankerFields
 
 __all__ = ["PertinenceCrossEncoder"]
 
 
-class PertinenceCrossEncoder(OptionFields, BaseCrossEncoder):
+class PertinenceCrossEncoder(SecretFields, RerankerFields, BaseCrossEncoder):
     """Scores (query, text) pairs; to rerank documents, `PertinenceRerank` is the shorter way."""
 
     def score(self, text_pairs: list[tuple[str, str]]) -> list[float]:
@@ -24,7 +25,7 @@ class PertinenceCrossEncoder(OptionFields, BaseCrossEncoder):
             places.setdefault(query, []).append(place)
         texts = [[text_pairs[place][1] for place in each] for each in places.values()]
         scores = [0.0] * len(text_pairs)
-        rankings = self._reranker().rank_many(list(places), texts)
+        rankings = self._opened().rank_many(list(places), texts)
         for each, ranking in zip(places.values(), rankings, strict=True):
             for item in ranking:
                 scores[each[item.index]] = item.score

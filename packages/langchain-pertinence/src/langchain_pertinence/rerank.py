@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
 
-from langchain_pertinence.fields import OptionFields
-from langchain_pertinence.tracing import atraced, traced
+from langchain_pertinence.documents import DocumentFields
 from pertinence import Ranking
 
 __all__ = ["PertinenceRerank"]
 
 
-class PertinenceRerank(OptionFields, BaseDocumentCompressor):
+class PertinenceRerank(DocumentFields, BaseDocumentCompressor):
     """Puts documents in order of relevance to a query and keeps the best.
 
     The model is loaded on first use and shared with every other component of this process that names
@@ -25,41 +24,33 @@ class PertinenceRerank(OptionFields, BaseDocumentCompressor):
         retriever = ContextualCompressionRetriever(base_compressor=reranker, base_retriever=retriever)
 
     Attributes:
-        top_n: how many documents to keep; None keeps all.
-        threshold: keep scores greater than or equal to it, before `top_n`; None keeps all.
+        top_n: how many documents to keep, after `threshold`; None keeps all.
     """
 
     top_n: int | None = None
-    threshold: float | None = None
+
+    _words: ClassVar[Mapping[str, str]] = {"top_k": "top_n"}
 
     def compress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
     ) -> list[Document]:
         """Copies of the kept documents, best first, with their score in `metadata["relevance_score"]`.
 
-        The rerank step is a retriever run of its own in every trace.
+        The step is a retriever run of its own in every trace: the model's name, how many documents were
+        given, kept and cut short, and, with the documents, the scores.
 
         Raises:
             InputError: the query is empty, or a document has no text.
             ModelError: the model cannot be found or loaded.
+            EndpointError: the server cannot be reached, refuses, or fails.
         """
-        options = self._options()
-        model = self._handle.reranker(options).model
-        with traced(callbacks, query, name=type(self).__name__, model=model) as run:
-            kept = _scored(self._handle.rank(options, query, documents, text=_text))
-        run.on_retriever_end(kept)
-        return kept
+        return self._step(self._options(), documents, query, callbacks, type(self).__name__)
 
     async def acompress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
     ) -> list[Document]:
         """`compress_documents` for an event loop, without a thread; cancelling it withdraws the work."""
-        options = self._options()
-        model = self._handle.reranker(options).model
-        async with atraced(callbacks, query, name=type(self).__name__, model=model) as run:
-            kept = _scored(await self._handle.arank(options, query, documents, text=_text))
-        await run.on_retriever_end(kept)
-        return kept
+        return await self._astep(self._options(), documents, query, callbacks, type(self).__name__)
 
     def rerank(
         self,
@@ -78,7 +69,7 @@ class PertinenceRerank(OptionFields, BaseDocumentCompressor):
             threshold: keep scores greater than or equal to it; None takes the component's own.
         """
         options = self._options(top_n=top_n, threshold=threshold)
-        return _plain(self._handle.rank(options, query, documents, text=_text))
+        return _plain(self._handle.rank(options, query, documents, text=self._reader()))
 
     async def arerank(
         self,
@@ -90,21 +81,7 @@ class PertinenceRerank(OptionFields, BaseDocumentCompressor):
     ) -> list[dict[str, Any]]:
         """`rerank` for an event loop."""
         options = self._options(top_n=top_n, threshold=threshold)
-        return _plain(await self._handle.arank(options, query, documents, text=_text))
-
-
-def _text(document: str | Document) -> Any:
-    # What is neither text nor document is handed on: the core's error names its index.
-    return getattr(document, "page_content", document)
-
-
-def _scored(ranking: Ranking[Document]) -> list[Document]:
-    return [
-        item.document.model_copy(
-            update={"metadata": {**item.document.metadata, "relevance_score": item.score}}
-        )
-        for item in ranking
-    ]
+        return _plain(await self._handle.arank(options, query, documents, text=self._reader()))
 
 
 def _plain(ranking: Ranking[str | Document]) -> list[dict[str, Any]]:

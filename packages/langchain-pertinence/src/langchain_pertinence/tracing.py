@@ -15,7 +15,9 @@ from langchain_core.callbacks import (
 )
 from langchain_core.runnables import ensure_config
 
-__all__ = ["atraced", "traced"]
+from pertinence import Ranking
+
+__all__ = ["atraced", "tell", "traced"]
 
 
 @contextmanager
@@ -46,6 +48,25 @@ async def atraced(
     except BaseException as error:
         await run.on_retriever_error(error)
         raise
+
+
+def tell(
+    run: CallbackManagerForRetrieverRun | AsyncCallbackManagerForRetrieverRun, ranking: Ranking[Any]
+) -> None:
+    """Add to the run's metadata what is known when it ends; the scores are with its documents.
+
+    Tracers hold the same mapping and write it anew with the end of the run: LangChain has no other
+    place for figures of a retriever.
+    """
+    run.metadata.update(
+        score_kind=ranking.score_kind,
+        given=ranking.total,
+        kept=len(ranking),
+        truncated=ranking.truncated,
+        empty=ranking.empty,
+        repaired=ranking.repaired,
+        usage=dict(ranking.usage),
+    )
 
 
 def _inherited(callbacks: Callbacks) -> Callbacks:
