@@ -37,7 +37,6 @@ PYTEST = ("pytest", "pytest-asyncio", "pytest-socket", "sybil")
 # What the tests need beside the distributions.
 TEST_LIBRARIES = (
     "hypothesis",
-    "ir_measures",
     "langchain-classic",
     "langchain-tests",
     "opentelemetry-sdk",
@@ -73,7 +72,8 @@ def install(
     Nothing of ours is on an index, and torch without a pin would bring gigabytes of CUDA: so always
     all six at once, and never without constraints.
     """
-    paths = [f"./{path}[openvino,torch]" if torch and path == CORE else f"./{path}" for path in DISTRIBUTIONS]
+    extras = "[evaluation,openvino,torch]"
+    paths = [f"./{path}{extras}" if torch and path == CORE else f"./{path}" for path in DISTRIBUTIONS]
     session.install("-c", constraints, *paths, *others)
 
 

@@ -1,0 +1,239 @@
+"""What is evaluated: the first stage's order, rerankers, and embedders that rerank by cosine."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from pertinence.embedder import Embedder
+from pertinence.evaluation.checkpoint import Ranked
+from pertinence.evaluation.tasks import Task
+from pertinence.local.fingerprint import fingerprint
+from pertinence.local.verdicts import runtimes_of
+from pertinence.options import Options
+from pertinence.reranker import Reranker
+from pertinence.scorer import Float32
+
+__all__ = ["EmbedderSystem", "FirstStage", "Kind", "RerankerSystem", "System", "unit"]
+
+Kind = Literal["first stage", "reranker", "embedder", "retrieval"]
+# Vectors of passages that are kept for the queries to come: 50,000 of 768 numbers take 150 MB.
+_KEPT_VECTORS = 50_000
+
+
+class System(Protocol):
+    """Puts the passages of a task in order."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in the report."""
+
+    @property
+    def kind(self) -> Kind:
+        """What it is."""
+
+    def describe(self) -> dict[str, Any]:
+        """What decides its scores, as JSON data: which model by content, how it is run, what it was told."""
+
+    def warm_up(self) -> None:
+        """Load what ranking needs, ahead of the first task."""
+
+    def rank(self, task: Task) -> Ranked:
+        """The passages, best first. Called from several threads at once."""
+
+    def close(self) -> None:
+        """Give back what is held."""
+
+
+class FirstStage:
+    """The order that the candidates came in."""
+
+    kind: Kind = "first stage"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def describe(self) -> dict[str, Any]:
+        """Its run's digest stands in the header of every checkpoint already."""
+        return {}
+
+    def warm_up(self) -> None:
+        """There is nothing to load."""
+
+    def rank(self, task: Task) -> Ranked:
+        """The first stage's own order, with scores that fall by one."""
+        passages = task.first_stage or ()
+        return Ranked(query=task.query, passages=passages, scores=_falling(len(passages)))
+
+    def close(self) -> None:
+        """There is nothing to give back."""
+
+
+class RerankerSystem:
+    """A reranker, of this machine or behind a server."""
+
+    kind: Kind = "reranker"
+
+    def __init__(self, name: str, options: Options) -> None:
+        self.name = name
+        # Logits are told apart where probabilities round to one; a server hands out what it has.
+        kind: Literal["logit", "auto"] = "logit" if options.base_url is None else "auto"
+        self._options = options.with_(score_kind=kind, top_k=None, threshold=None)
+        self._reranker = Reranker.from_options(self._options)
+
+    @classmethod
+    def of(cls, name: str, reranker: Reranker) -> RerankerSystem:
+        """Over a reranker of one's own, which it closes."""
+        system = cls.__new__(cls)
+        system.name, system._options, system._reranker = name, reranker.options, reranker
+        return system
+
+    def describe(self) -> dict[str, Any]:
+        """The model by content where it is on this machine, by its server's name where it is not."""
+        if self._options.base_url is not None:
+            return _told(self._options)
+        from pertinence.local.loading import resolve
+
+        return {**_local(resolve(self._options)), **_told(self._options)}
+
+    def warm_up(self) -> None:
+        """Load the model."""
+        self._reranker.warm_up()
+
+    def rank(self, task: Task) -> Ranked:
+        """As `Reranker.rank` puts them."""
+        ranking = self._reranker.rank(task.text, task.texts)
+        return Ranked(
+            query=task.query,
+            passages=tuple(task.passages[item.index] for item in ranking),
+            scores=tuple(item.score for item in ranking),
+            truncated=ranking.truncated,
+        )
+
+    def close(self) -> None:
+        """Give the model back."""
+        self._reranker.close()
+
+
+class EmbedderSystem:
+    """An embedder that reranks by the cosine of query and passage.
+
+    Attributes:
+        embedder: gives the vectors.
+        vectors: gives those of passages by id, where the whole corpus was embedded; else each passage is
+            embedded when it is first met, and kept for a while.
+    """
+
+    kind: Kind = "embedder"
+
+    def __init__(self, name: str, options: Options) -> None:
+        self.name = name
+        self.embedder = Embedder.from_options(options)
+        self.vectors: Callable[[Sequence[str]], Float32] | None = None
+        self._vectors: OrderedDict[str, Float32] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def describe(self) -> dict[str, Any]:
+        """As a reranker's."""
+        options = self.embedder.options
+        if options.base_url is not None:
+            return _told(options)
+        from pertinence.local.embedding.loading import resolve
+
+        return {**_local(resolve(options)), **_told(options)}
+
+    def warm_up(self) -> None:
+        """Load the model."""
+        self.embedder.warm_up()
+
+    def rank(self, task: Task) -> Ranked:
+        """By cosine; ties keep the order of the task. Who cuts long texts tells the log, not us."""
+        passages = self._known(task.passages, task.texts)
+        if not len(passages):
+            return Ranked(query=task.query, passages=(), scores=(), truncated=None)
+        scores = passages @ unit(self.embedder.embed_query(task.text))
+        order = np.argsort(-scores, kind="stable")
+        return Ranked(
+            query=task.query,
+            passages=tuple(task.passages[place] for place in order),
+            scores=tuple(scores[order].tolist()),
+            truncated=None,
+        )
+
+    def close(self) -> None:
+        """Give the model back."""
+        self.embedder.close()
+
+    def _known(self, ids: Sequence[str], texts: Sequence[str]) -> Float32:
+        """Unit vectors of shape (passages, dims)."""
+        if self.vectors is not None:
+            return self.vectors(ids)
+        with self._lock:
+            found = {each: self._vectors[each] for each in ids if each in self._vectors}
+            for each in found:
+                self._vectors.move_to_end(each)
+        wanted = {each: text for each, text in zip(ids, texts, strict=True) if each not in found}
+        if wanted:
+            found |= dict(
+                zip(wanted, unit(self.embedder.embed_documents(list(wanted.values()))), strict=True)
+            )
+            with self._lock:
+                self._vectors |= found
+                while len(self._vectors) > _KEPT_VECTORS:
+                    self._vectors.popitem(last=False)
+        return np.stack([found[each] for each in ids]) if ids else np.empty((0, 0), dtype=np.float32)
+
+
+def unit(vectors: Float32) -> Float32:
+    """Vectors along the last axis, divided by their length; zeros stay zeros."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    divided: Float32 = vectors / np.where(lengths == 0, np.float32(1), lengths)
+    return divided
+
+
+def _falling(count: int) -> tuple[float, ...]:
+    return tuple(float(-rank) for rank in range(count))
+
+
+def _local(spec: Any) -> dict[str, Any]:
+    """Which files, and how they are run here."""
+    return {
+        "fingerprint": fingerprint(Path(spec.folder), spec.options.cache_folder),
+        "backend": spec.backend,
+        "dtype": spec.dtype,
+        "max_length": spec.max_length,
+        "runtimes": dict(runtimes_of(spec.backend)),
+    }
+
+
+# What changes neither which model it is nor what it computes.
+_NO_MATTER = frozenset(
+    {
+        "local_files_only",
+        "cache_folder",
+        "timeout",
+        "max_retries",
+        "concurrency",
+        "headers",
+        "verify",
+        "proxy",
+    }
+)
+
+
+def _told(options: Options) -> Mapping[str, Any]:
+    """What differs from the defaults, without folders of anybody's and without secrets."""
+    plain = Options().to_dict()
+    changed = {
+        name: value
+        for name, value in options.to_dict().items()
+        if value != plain[name] and name not in _NO_MATTER and name != "score_kind"
+    }
+    if options.base_url is None:
+        changed.pop("model", None)  # its content says which it is
+    return {"options": changed}
