@@ -94,8 +94,9 @@ class Waiting(Generic[Owner]):
 
     The request that has been given the fewest tokens leads the next batch with its longest pair, so
     that a short request is never stuck behind a long one; pairs of nearly that length, its own
-    first, then other requests', fill the batch. Others are given no more once they are a batch ahead of
-    the leader: what they add to its batches makes it wait. A request that joins, or that had nothing
+    first, then other requests', fill the batch. Others are given no more once they are half a batch ahead
+    of the leader: what they add to its batches makes it wait, and less would cost throughput (1% at a
+    quarter, 13% at nothing, 32 requests of 20 pairs each). A request that joins, or that had nothing
     waiting for a while, starts level with the least served (start-time fair queueing: Goyal, Vin and
     Cheng, 1996).
 
@@ -157,7 +158,7 @@ class Waiting(Generic[Owner]):
         if lane is None:
             return []
         self._clock = lane.served
-        far_ahead = self._clock + budget
+        far_ahead = self._clock + budget // 2
         longest = lane.lengths[-1]
         shortest = longest - max(self._least_slack, int(longest * self._slack))
         room = max(1, budget // (-(-longest // _STEP) * _STEP))
