@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from langchain_core.documents import Document
@@ -35,3 +36,12 @@ def documents() -> list[Document]:
         Document(id="mill", page_content="an old mill on the river", metadata={"page": 2}),
         Document(id="flood", page_content="a river in spring flood", metadata={"page": 3}),
     ]
+
+
+@pytest.fixture(scope="session")
+def embedder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An embedding model with random weights."""
+    pytest.importorskip("sentence_transformers", reason="building an embedding model needs torch")
+    from support.embedders import build_embedder
+
+    return build_embedder("tiny-embedder", tmp_path_factory.mktemp("langchain") / "tiny")

@@ -79,7 +79,7 @@ class Recorder(Runs, BaseCallbackHandler):
         self.start(run)
 
     def on_tool_start(self, serialized: Any, input_str: str, **run: Any) -> None:
-        self.start(run)
+        self.start({**run, "name": serialized["name"]})
 
     def on_retriever_start(self, serialized: Any, query: Any, **run: Any) -> None:
         self.start(run)
