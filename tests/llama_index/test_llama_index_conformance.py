@@ -1,15 +1,23 @@
-"""The suite of every adapter, over the LlamaIndex component."""
+"""The suites of every adapter, over the components of LlamaIndex."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from llama_index.core.schema import NodeWithScore, TextNode
 
+from llama_index.embeddings.pertinence import PertinenceEmbedding
 from llama_index.postprocessor.pertinence import PertinenceRerank
-from pertinence.testing import Driver, Hit
-from pertinence.testing.conformance import ModelConformance, RerankerConformance
+from pertinence.testing import Driver, EmbedderDriver, Hit
+from pertinence.testing.conformance import EmbedderConformance, RerankerConformance
+from support.conformance import (
+    EmbeddedConformance,
+    LocalConformance,
+    LocalVectorsConformance,
+    RemoteVectorsConformance,
+)
 from support.remote import RemoteConformance
 
 
@@ -47,12 +55,55 @@ class PostprocessorDriver(Driver[PertinenceRerank, NodeWithScore]):
     def load(self, data: Any) -> PertinenceRerank:
         return PertinenceRerank.from_dict(data)
 
+    def metadata(self, document: NodeWithScore) -> Any:
+        return document.node.metadata
+
+
+class EmbeddingDriver(EmbedderDriver[PertinenceEmbedding]):
+    """The public methods of `BaseEmbedding`, as indices and retrievers call them."""
+
+    words: ClassVar[Mapping[str, str]] = {
+        "model": "model_name",
+        "query_prefix": "query_instruction",
+        "document_prefix": "text_instruction",
+    }
+    own_forms: ClassVar[frozenset[str]] = frozenset({"token", "api_key"})
+
+    def make(self, **options: Any) -> PertinenceEmbedding:
+        return PertinenceEmbedding(**options)
+
+    def parameters(self) -> Mapping[str, Any]:
+        signature = inspect.signature(PertinenceEmbedding)
+        return {name: each.default for name, each in signature.parameters.items()}
+
+    def embed_query(self, component: PertinenceEmbedding, query: Any) -> Any:
+        return component.get_query_embedding(query)
+
+    async def aembed_query(self, component: PertinenceEmbedding, query: Any) -> Any:
+        return await component.aget_query_embedding(query)
+
+    def embed_documents(self, component: PertinenceEmbedding, documents: Sequence[Any]) -> Any:
+        return component.get_text_embedding_batch(list(documents))
+
+    async def aembed_documents(self, component: PertinenceEmbedding, documents: Sequence[Any]) -> Any:
+        return await component.aget_text_embedding_batch(list(documents))
+
+    def dump(self, component: PertinenceEmbedding) -> Any:
+        return component.to_dict()
+
+    def load(self, data: Any) -> PertinenceEmbedding:
+        return PertinenceEmbedding.from_dict(data)
+
 
 class TestPostprocessNodes(RerankerConformance):
     driver = PostprocessorDriver()
 
 
-class TestEmbeddedDefault(ModelConformance):
+class TestEmbeddedDefault(EmbeddedConformance):
+    driver = PostprocessorDriver()
+
+
+class TestModelOfThisMachine(LocalConformance):
     driver = PostprocessorDriver()
 
 
@@ -60,7 +111,23 @@ class TestServer(RemoteConformance):
     driver = PostprocessorDriver()
 
 
+class TestEmbedding(EmbedderConformance):
+    driver = EmbeddingDriver()
+
+
+class TestEmbeddingModelOfThisMachine(LocalVectorsConformance):
+    driver = EmbeddingDriver()
+
+
+class TestServerOfVectors(RemoteVectorsConformance):
+    driver = EmbeddingDriver()
+
+
 def hit(found: NodeWithScore) -> Hit:
     return Hit(
-        id=found.node.node_id, score=found.score, text=found.node.get_content(), metadata=found.node.metadata
+        id=found.node.node_id,
+        score=found.score,
+        text=found.node.get_content(),
+        metadata=found.node.metadata,
+        document=found,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +19,6 @@ from pertinence.integration import Options
 SECRET = "hf_not_to_be_shown"
 
 pytestmark = pytest.mark.usefixtures("made")
-
-
-class Unpicklable(LlamaDebugHandler):
-    """A callback handler as many are: it holds what no pickle can carry."""
-
-    def __init__(self) -> None:
-        super().__init__(print_trace_on_end=False)
-        self.lock = threading.Lock()
 
 
 def test_our_word_for_an_option_leads_to_llama_indexs() -> None:
@@ -108,8 +99,10 @@ def test_the_token_is_in_no_error(bad: dict[str, Any]) -> None:
     assert SECRET not in str(wrapped.value)
 
 
-def test_pickling_leaves_the_original_whole(nodes: list[NodeWithScore], query: str) -> None:
-    manager = CallbackManager([Unpicklable()])
+def test_pickling_leaves_the_original_whole(
+    nodes: list[NodeWithScore], query: str, unpicklable: LlamaDebugHandler
+) -> None:
+    manager = CallbackManager([unpicklable])
     reranker = PertinenceRerank(top_n=1, token=SECRET, callback_manager=manager)
     loaded = pickle.loads(pickle.dumps(reranker))
     assert loaded.to_dict() == reranker.to_dict()

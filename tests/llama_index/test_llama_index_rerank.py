@@ -5,16 +5,28 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import logging
 
 import pytest
 from llama_index.core import Document, MockEmbedding, VectorStoreIndex
 from llama_index.core.llms import MockLLM
 from llama_index.core.query_engine import RetrieverQueryEngine
-from llama_index.core.schema import ImageNode, MetadataMode, NodeWithScore, TextNode
+from llama_index.core.schema import (
+    ImageNode,
+    MediaResource,
+    MetadataMode,
+    Node,
+    NodeRelationship,
+    NodeWithScore,
+    QueryBundle,
+    RelatedNodeInfo,
+    TextNode,
+)
 from llama_index.core.tools import RetrieverTool
+from pydantic import AnyUrl
 
 from llama_index.postprocessor.pertinence import PertinenceRerank
-from pertinence import InputError
+from pertinence import InputError, ScoreError
 from pertinence.integration import Options
 from pertinence.testing import FakeScorer
 
@@ -139,6 +151,8 @@ def test_the_kept_nodes_are_copies(nodes: list[NodeWithScore], query: str) -> No
     for found in PertinenceRerank().postprocess_nodes(nodes, query_str=query):
         found.score = None
         found.node.metadata["page"] = "changed"
+        found.node.excluded_llm_metadata_keys.append("page")
+        found.node.relationships[NodeRelationship.NEXT] = RelatedNodeInfo(node_id="changed")
         found.node.set_content("changed")
     assert nodes == before
 
@@ -146,6 +160,69 @@ def test_the_kept_nodes_are_copies(nodes: list[NodeWithScore], query: str) -> No
 def test_the_kept_nodes_can_be_written_as_json(nodes: list[NodeWithScore], query: str) -> None:
     (kept,) = PertinenceRerank(top_n=1).postprocess_nodes(nodes, query_str=query)
     assert json.loads(kept.to_json())["score"] == kept.score
+
+
+@pytest.mark.parametrize("door", ["postprocess_nodes", "apostprocess_nodes"])
+def test_nodes_without_text_are_scored_as_empty_and_told_of(
+    nodes: list[NodeWithScore], query: str, caplog: pytest.LogCaptureFixture, door: str
+) -> None:
+    image = ImageNode(image_url="http://127.0.0.1/mill.png", id_="image")
+    blank = TextNode(text=" \n", id_="blank")
+    mixed = [NodeWithScore(node=image), *nodes, NodeWithScore(node=blank)]
+    reranker = PertinenceRerank()
+    with caplog.at_level(logging.INFO, logger="pertinence"):
+        for _ in range(2):
+            kept = getattr(reranker, door)(mixed, query_str=query)
+            kept = kept if isinstance(kept, list) else asyncio.run(kept)
+            assert ids(kept) == ["mill", "flood", "image", "blank", "taxes"]
+    # Loudly once: every search of an index with images would say the same.
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", "fake: 2 of 5 were empty"),
+        ("INFO", "fake: 2 of 5 were empty"),
+    ]
+
+
+def test_an_images_caption_and_metadata_are_what_is_read_of_it(query: str, scorer: FakeScorer) -> None:
+    image = ImageNode(image_url="http://127.0.0.1/1.png", text="an old mill", metadata={"place": "river"})
+    several = Node(
+        text_resource=MediaResource(text="a river"),
+        image_resource=MediaResource(url=AnyUrl("http://127.0.0.1/2.png")),
+    )
+    PertinenceRerank().postprocess_nodes(
+        [NodeWithScore(node=each) for each in (image, several)], query_str=query
+    )
+    assert scorer.requests == [(query, ["place: river\n\nan old mill", "a river"])]
+
+
+def test_a_query_with_vectors_of_its_own_is_scored_by_its_words(
+    nodes: list[NodeWithScore], query: str, scorer: FakeScorer
+) -> None:
+    bundle = QueryBundle(query, custom_embedding_strs=["what it may look like"], embedding=[0.1, 0.2])
+    PertinenceRerank().postprocess_nodes(nodes, bundle)
+    assert [asked for asked, _ in scorer.requests] == [query]
+
+
+def test_a_query_given_twice_is_refused(nodes: list[NodeWithScore], query: str) -> None:
+    with pytest.raises(ValueError, match="both query_str and query_bundle"):
+        PertinenceRerank().postprocess_nodes(nodes, QueryBundle(query), query)
+
+
+def test_a_threshold_may_be_a_negative_logit(
+    nodes: list[NodeWithScore], query: str, scorer: FakeScorer
+) -> None:
+    logits = {"Taxes": -9.5, "mill": -1.5, "flood": -4.0}
+    scorer.score = lambda asked, text: next(score for word, score in logits.items() if word in text)
+    reranker = PertinenceRerank(score_kind="logit", threshold=-4)
+    kept = reranker.postprocess_nodes(nodes, query_str=query)
+    assert [(found.node.node_id, found.score) for found in kept] == [("mill", -1.5), ("flood", -4.0)]
+
+
+def test_a_score_that_is_no_number_is_an_error_and_no_null_in_json(
+    nodes: list[NodeWithScore], query: str, scorer: FakeScorer
+) -> None:
+    scorer.score = lambda asked, text: float("nan")
+    with pytest.raises(ScoreError, match="nan for document 0"):
+        PertinenceRerank().postprocess_nodes(nodes, query_str=query)
 
 
 def test_nodes_of_every_class_are_read(query: str, scorer: FakeScorer) -> None:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload, LlamaDebugHandler
-from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
-from llama_index.core.instrumentation.event_handlers import BaseEventHandler
-from llama_index.core.instrumentation.events.base import BaseEvent
+from llama_index.core.instrumentation.dispatcher import instrument_tags
 from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent
 from llama_index.core.instrumentation.span_handlers import SimpleSpanHandler
 from llama_index.core.llms import MockLLM
 from llama_index.core.query_engine import RetrieverQueryEngine
 from llama_index.core.retrievers import BaseRetriever
-from llama_index.core.schema import NodeWithScore, QueryBundle
-from pydantic import Field
+from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from llama_index.postprocessor.pertinence import PertinenceRerank
 from pertinence import InputError, ModelError
@@ -26,16 +23,6 @@ from pertinence.testing import FakeScorer
 pytestmark = pytest.mark.usefixtures("made")
 
 Door = Callable[[PertinenceRerank, list[NodeWithScore], str], list[NodeWithScore]]
-
-
-class Recorder(BaseEventHandler):
-    """Keeps the events of rerank steps."""
-
-    events: list[BaseEvent] = Field(default_factory=list)
-
-    def handle(self, event: BaseEvent, **kwargs: Any) -> None:
-        if isinstance(event, ReRankStartEvent | ReRankEndEvent):
-            self.events.append(event)
 
 
 class FirstStage(BaseRetriever):
@@ -47,22 +34,6 @@ class FirstStage(BaseRetriever):
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return self.nodes
-
-
-@pytest.fixture
-def recorder() -> Iterator[Recorder]:
-    root, recorder = get_dispatcher(), Recorder()
-    root.event_handlers.append(recorder)
-    yield recorder
-    root.event_handlers.remove(recorder)
-
-
-@pytest.fixture
-def spans() -> Iterator[SimpleSpanHandler]:
-    root, handler = get_dispatcher(), SimpleSpanHandler()
-    root.span_handlers.append(handler)
-    yield handler
-    root.span_handlers.remove(handler)
 
 
 @pytest.fixture
@@ -89,7 +60,7 @@ def names(spans: list[Any]) -> list[str]:
 
 @both_doors
 def test_events_tell_of_the_step(
-    door: Door, span: str, nodes: list[NodeWithScore], query: str, recorder: Recorder
+    door: Door, span: str, nodes: list[NodeWithScore], query: str, recorder: Any
 ) -> None:
     kept = door(PertinenceRerank(top_n=2), nodes, query)
     start, end = recorder.events
@@ -102,7 +73,7 @@ def test_events_tell_of_the_step(
 
 @both_doors
 def test_without_a_top_n_events_tell_how_many_nodes_there_are(
-    door: Door, span: str, nodes: list[NodeWithScore], query: str, recorder: Recorder
+    door: Door, span: str, nodes: list[NodeWithScore], query: str, recorder: Any
 ) -> None:
     door(PertinenceRerank(), nodes, query)
     door(PertinenceRerank(), [], query)
@@ -115,7 +86,7 @@ def test_events_lie_in_one_span_of_the_step(
     span: str,
     nodes: list[NodeWithScore],
     query: str,
-    recorder: Recorder,
+    recorder: Any,
     spans: SimpleSpanHandler,
 ) -> None:
     door(PertinenceRerank(), nodes, query)
@@ -130,7 +101,7 @@ def test_an_error_drops_the_span_and_ends_the_callback(
     nodes: list[NodeWithScore],
     query: str,
     scorer: FakeScorer,
-    recorder: Recorder,
+    recorder: Any,
     spans: SimpleSpanHandler,
     debug: LlamaDebugHandler,
 ) -> None:
@@ -146,7 +117,7 @@ def test_an_error_drops_the_span_and_ends_the_callback(
 
 @both_doors
 def test_a_query_that_is_refused_begins_no_step(
-    door: Door, span: str, nodes: list[NodeWithScore], recorder: Recorder
+    door: Door, span: str, nodes: list[NodeWithScore], recorder: Any
 ) -> None:
     with pytest.raises(InputError):
         door(PertinenceRerank(), nodes, " ")
@@ -165,7 +136,70 @@ def test_callbacks_tell_of_the_step(
         EventPayload.QUERY_STR: query,
         EventPayload.TOP_K: 2,
     }
-    assert end.payload == {EventPayload.NODES: kept}
+    assert end.payload is not None
+    assert end.payload[EventPayload.NODES] == kept
+
+
+@both_doors
+def test_the_end_tells_what_the_scores_are_and_what_was_done_to_the_texts(
+    door: Door,
+    span: str,
+    nodes: list[NodeWithScore],
+    query: str,
+    scorer: FakeScorer,
+    recorder: Any,
+    debug: LlamaDebugHandler,
+) -> None:
+    scorer.max_words = 7
+    blank = NodeWithScore(node=TextNode(text=" "))
+    reranker = PertinenceRerank(top_n=1, score_kind="logit", callback_manager=CallbackManager([debug]))
+    with instrument_tags({"request": 7}):
+        door(reranker, [*nodes, blank], query)
+    told = {
+        "pertinence.score_kind": "logit",
+        "pertinence.total": 4,
+        "pertinence.truncated": 1,
+        "pertinence.empty": 1,
+        "pertinence.repaired": 0,
+    }
+    assert recorder.events[1].tags == {**told, "request": 7}
+    ((_, end),) = debug.get_event_pairs(CBEventType.RERANKING)
+    assert end.payload is not None
+    assert end.payload[EventPayload.ADDITIONAL_KWARGS] == told
+
+
+@both_doors
+def test_what_rescores_in_place_afterwards_changes_no_event(
+    door: Door,
+    span: str,
+    nodes: list[NodeWithScore],
+    query: str,
+    recorder: Any,
+    debug: LlamaDebugHandler,
+) -> None:
+    kept = door(PertinenceRerank(callback_manager=CallbackManager([debug])), nodes, query)
+    scores = [found.score for found in kept]
+    for found in (*nodes, *kept):
+        found.score = -1.0
+    start, end = recorder.events
+    ((began, ended),) = debug.get_event_pairs(CBEventType.RERANKING)
+    assert began.payload is not None
+    assert ended.payload is not None
+    for told in (start.nodes, began.payload[EventPayload.NODES]):
+        assert [found.score for found in told] == [0.5, 0.4, 0.3]
+    for told in (end.nodes, ended.payload[EventPayload.NODES]):
+        assert [found.score for found in told] == scores
+
+
+@both_doors
+def test_a_subclass_has_one_span_too(
+    door: Door, span: str, nodes: list[NodeWithScore], query: str, spans: SimpleSpanHandler
+) -> None:
+    class Mine(PertinenceRerank):
+        """Adds nothing."""
+
+    door(Mine(), nodes, query)
+    assert names(spans.completed_spans) == [f"Mine.{span}"]
 
 
 @pytest.mark.parametrize("door", ["query", "aquery"])

@@ -75,7 +75,7 @@ def options_from(
     except OptionError as error:
         said = str(error)
         name = re.split(r"\W", said, maxsplit=1)[0]
-        raise OptionError(word.get(name, name) + said[len(name) :]) from error.__cause__
+        raise OptionError(f"{word.get(name, name)}{said[len(name) :]}") from error.__cause__
 
 
 @overload
