@@ -8,7 +8,7 @@ and a process that was killed goes on where it stopped; what is measured is read
 from __future__ import annotations
 
 from pertinence.evaluation.collection import Candidates, Collection, Run, open_files, open_folder, trec_run
-from pertinence.evaluation.evaluating import Evaluation
+from pertinence.evaluation.evaluating import Evaluation, slug
 from pertinence.evaluation.finding import open_data
 from pertinence.evaluation.protocols import PROTOCOLS, Protocol, protocol_named, published
 from pertinence.evaluation.results import Comparison, Estimate, Question, Results, SystemResult
@@ -36,5 +36,6 @@ __all__ = [
     "open_folder",
     "protocol_named",
     "published",
+    "slug",
     "trec_run",
 ]

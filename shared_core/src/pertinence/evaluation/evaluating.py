@@ -14,7 +14,7 @@ from pertinence.evaluation.bm25 import Bm25
 from pertinence.evaluation.checkpoint import Checkpoint, Ranked
 from pertinence.evaluation.collection import Candidates, Collection, Run, digest_of
 from pertinence.evaluation.dense import Vectors, embed_corpus, search
-from pertinence.evaluation.measures import headline
+from pertinence.evaluation.measures import headline, measurer
 from pertinence.evaluation.measuring import Measured, measure_all
 from pertinence.evaluation.questions import pick_questions
 from pertinence.evaluation.results import Results, SystemResult, compare
@@ -23,7 +23,7 @@ from pertinence.evaluation.systems import EmbedderSystem, FirstStage, Kind, Syst
 from pertinence.evaluation.tasks import Plan, Tasks, choose_queries
 from pertinence.evaluation.trec import RunWriter
 
-__all__ = ["Evaluation", "Published"]
+__all__ = ["Evaluation", "Published", "slug"]
 
 Published = Callable[[str], Mapping[str, float] | None]
 """By the name of a system, what its model's card says of this collection: measures by name."""
@@ -47,6 +47,7 @@ class Evaluation:
         collection: what is evaluated on.
         plan: how.
         folder: where checkpoints go.
+        keyed: whether their names tell what they are of, so that one folder serves any evaluation.
         fresh: whether checkpoints that are there are begun anew.
         runs: where runs in TREC's form go, if anywhere.
         published: figures of cards.
@@ -56,6 +57,7 @@ class Evaluation:
     collection: Collection
     plan: Plan
     folder: Path
+    keyed: bool = False
     fresh: bool = False
     runs: Path | None = None
     published: Published = lambda system: None
@@ -80,8 +82,11 @@ class Evaluation:
             InputError: data that cannot be used, or a checkpoint of something else.
         """
         self._made.clear()
+        measurer(self.plan.measures)  # what is missing is told now, and not when all is ranked
         try:
             tasks = Tasks(self.collection, self._first_stage(first_stage), self.plan)
+            if not any(any(grades.values()) for grades in tasks.asked.values()):
+                raise InputError(f"{self.collection.name}: no query that is asked has a relevant passage")
             if tasks.run.ranked:
                 self._rank(FirstStage(tasks.run.name), tasks)
             for system in systems:
@@ -128,8 +133,8 @@ class Evaluation:
         return self._search(f"{system.name} retrieval", kind, facts, make)
 
     def _vectors(self, system: EmbedderSystem, facts: Mapping[str, Any]) -> Vectors:
-        file = self.folder / f"{_slug(system.name)}-passages.f32"
         header = {"system": facts, "data": self._data()}
+        file = self._file(f"{slug(system.name)}-passages.f32", header)
         return embed_corpus(system.embedder, self.collection.corpus, file, header, self.watch, system.name)
 
     def _search(self, name: str, kind: Kind, facts: Mapping[str, Any], make: Callable[[], Search]) -> Run:
@@ -153,8 +158,11 @@ class Evaluation:
 
     def _checkpoint(self, name: str, kind: Kind, facts: Mapping[str, Any], **more: Any) -> Checkpoint:
         header = {"system": {"name": name, "kind": kind, **facts}, "data": self._data(), **more}
-        stem = f"{_slug(name)}-first-stage" if kind == "first stage" and "run" not in more else _slug(name)
-        return Checkpoint(self.folder / f"{stem}.jsonl", header).open(fresh=self.fresh)
+        stem = f"{slug(name)}-first-stage" if kind == "first stage" and "run" not in more else slug(name)
+        return Checkpoint(self._file(f"{stem}.jsonl", header), header).open(fresh=self.fresh)
+
+    def _file(self, name: str, header: Mapping[str, Any]) -> Path:
+        return self.folder / (f"{digest_of([header])}-{name}" if self.keyed else name)
 
     def _data(self) -> dict[str, str]:
         return {"name": self.collection.name, "digest": self.collection.digest}
@@ -201,7 +209,7 @@ class Evaluation:
         writer = (
             nullcontext()
             if self.runs is None
-            else RunWriter(self.runs / f"{_slug(made.name)}.trec", made.name)
+            else RunWriter(self.runs / f"{slug(made.name)}.trec", made.name)
         )
         with writer as opened:
 
@@ -214,7 +222,8 @@ class Evaluation:
             return measure_all(rankings(), tasks.asked, self.plan)
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
+    """A name as one of files and folders."""
     return re.sub(r"[^\w.]+", "-", name).strip("-.") or "system"
 
 
@@ -236,11 +245,9 @@ def _notes(
             yield f"{which}: they count as 0. Without them, {main}: {without}."
         else:
             yield f"{which}: they are left out of the means."
-    run, every = tasks.run.name, len(tasks.collection.qrels)
-    if tasks.without_candidates:
-        yield f"{tasks.without_candidates} of {asked} queries have no candidates in {run}: they count as 0."
-    if tasks.others:
-        yield f"{tasks.others} queries of {run} were not asked, and are left out."
+    every = len(tasks.collection.qrels)
+    if missing := asked - max(each.ranked for each in measured.values()):
+        yield f"{missing} of {asked} queries have no candidates in {tasks.run.name}: they count as 0."
     if asked < every:
         yield f"A sample of {asked} of {every} judged queries, drawn with seed {plan.seed}."
     for each in systems:

@@ -228,7 +228,7 @@ _NO_MATTER = frozenset(
 
 def _told(options: Options) -> Mapping[str, Any]:
     """What differs from the defaults, without folders of anybody's and without secrets."""
-    plain = Options().to_dict()
+    plain = type(options)().to_dict()
     changed = {
         name: value
         for name, value in options.to_dict().items()

@@ -93,26 +93,21 @@ class Tasks:
     Attributes:
         collection, run: what they are made of.
         asked: query id -> judgements.
-        others: how many queries of the run are not asked, after a pass.
-        without_candidates: how many that are asked are not in the run, after a pass.
     """
 
     def __init__(self, collection: Collection, run: Run, plan: Plan) -> None:
         self.asked = choose_queries(collection, plan)
-        self.others = 0
-        self.without_candidates = 0
         self.collection = collection
         self.run = run
         self._plan = plan
 
     def __iter__(self) -> Iterator[Task]:
         """Raises InputError where a passage is missing from the corpus, or where no query is asked."""
-        met = others = 0
+        met = 0
         stranger = ""
         for candidates in self.run.read():
             grades = self.asked.get(candidates.query)
             if grades is None:
-                others += 1
                 stranger = stranger or candidates.query
                 continue
             met += 1
@@ -126,7 +121,6 @@ class Tasks:
                 f"{self.collection.name}: the first judged is {next(iter(self.asked))!r}, the first that has "
                 f"candidates {stranger!r}"
             )
-        self.others, self.without_candidates = others, len(self.asked) - met
 
     def _task(self, candidates: Candidates, grades: Mapping[str, int]) -> Task:
         kept = candidates.passages[: self._plan.top]

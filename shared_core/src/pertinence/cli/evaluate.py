@@ -1,0 +1,290 @@
+"""`pertinence evaluate`: how well models rank judged candidates, with intervals, tests and a report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pertinence.cli.flags import add_options, flag, options_of
+from pertinence.cli.gauge import Gauge
+from pertinence.errors import InputError, OptionError
+from pertinence.options import Options
+
+if TYPE_CHECKING:
+    from pertinence.evaluation import Collection, EmbedderSystem, Plan, Protocol, Results
+
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "measure how well models rank judged candidates, with intervals, tests and a report"
+
+_OPTIONS = (
+    *("query_prefix", "query_suffix", "document_prefix", "document_suffix"),
+    *("device", "backend", "dtype", "max_length", "truncation", "batch_tokens"),
+    *("trust_remote_code", "revision", "cache_folder", "local_files_only", "model_kwargs"),
+    *("base_url", "dialect", "timeout", "max_retries", "concurrency", "headers", "verify", "proxy"),
+)
+# What is the same for every model on this machine; an embedder has its own limit and its own backend.
+_SHARED = ("device", "batch_tokens", "trust_remote_code", "cache_folder", "local_files_only")
+_DEFAULT = "default"
+_FILES = ("corpus", "queries", "qrels")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `pertinence evaluate`."""
+    parser.add_argument(
+        "models",
+        metavar="MODEL",
+        nargs="*",
+        help=f"a reranker: a folder, a name on the hub or on a card, or {_DEFAULT!r}, the embedded one, "
+        "which is taken if nothing is named; with --base-url, the server's name for it",
+    )
+    parser.add_argument(
+        "--embedder",
+        dest="embedders",
+        metavar="MODEL",
+        action="append",
+        default=[],
+        help="an embedding model: it reranks by cosine, and retrieves from the whole corpus; may be given "
+        "again",
+    )
+    _add_data(parser)
+    _add_plan(parser)
+    told = parser.add_argument_group("what comes out")
+    told.add_argument(
+        "--output",
+        metavar="FOLDER",
+        help="write report.html, report.json, runs in TREC's form and checkpoints there",
+    )
+    told.add_argument("--json", dest="as_json", action="store_true", help="print JSON in place of a table")
+    told.add_argument(
+        "--fresh", action="store_true", help="rank everything anew, whatever stopped or finished before"
+    )
+    add_options(parser, _OPTIONS)
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "--protocol",
+        metavar="NAME",
+        help="as models' cards were made: data, candidates and measures; see docs",
+    )
+    data.add_argument(
+        "--data",
+        metavar="PATH",
+        action="append",
+        help="a folder in BEIR's form, or an id of ir_datasets; may be given again",
+    )
+    data.add_argument(
+        "--split", metavar="NAME", help="which judgements of a folder (default: test, dev or the only one)"
+    )
+    for name, text in zip(
+        _FILES, ("passages, JSON Lines", "queries, JSON Lines", "judgements, in TREC's form"), strict=True
+    ):
+        data.add_argument(f"--{name}", metavar="FILE", help=f"{text}; in place of --data")
+    data.add_argument(
+        "--run", metavar="FILE", help="candidates in TREC's form, in place of those of the data"
+    )
+
+
+def _add_plan(parser: argparse.ArgumentParser) -> None:
+    plan = parser.add_argument_group("how")
+    plan.add_argument(
+        "--first-stage",
+        metavar="NAME",
+        help="where candidates come from: run, bm25, or one of the embedders "
+        "(default: the run of the data, else bm25)",
+    )
+    plan.add_argument(
+        "--top", metavar="N", type=int, help="rerank so many of the first stage's best (default: 100)"
+    )
+    plan.add_argument("--sample", metavar="N", type=int, help="ask only so many of the judged queries")
+    plan.add_argument("--seed", metavar="N", type=int, help="of the sample (default: 0)")
+    plan.add_argument(
+        "--always-positives",
+        action="store_true",
+        default=None,
+        help="rerank relevant passages even where the first stage missed them",
+    )
+    plan.add_argument(
+        "--measures",
+        metavar="NAME",
+        nargs="+",
+        help="RP, MRR@k, nDCG@k, MAP, R@k, P@k (default: RP MRR@10 nDCG@10 MAP R@10)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluate, and print the table or the JSON."""
+    from pertinence.evaluation.html import page
+    from pertinence.evaluation.protocols import protocol_named, published
+    from pertinence.evaluation.report import Report
+
+    protocol = None if arguments.protocol is None else protocol_named(arguments.protocol)
+    plan = _plan(arguments, protocol)
+    names = _names([*_models(arguments), *dict.fromkeys(arguments.embedders)])
+    results = [
+        _evaluated(arguments, plan, protocol, collection, names)
+        for collection in _collections(arguments, protocol)
+    ]
+    figures = {
+        name: published(model, protocol.name, "mean") or {} for model, name in names.items() if protocol
+    }
+    report = Report.of(results, plan.to_dict(), protocol, figures)
+    text = json.dumps(report.to_dict(), ensure_ascii=False, indent=1) + "\n"
+    if arguments.output is not None:
+        folder = Path(arguments.output)
+        _write(folder / "report.json", text)
+        _write(folder / "report.html", page(report))
+        _tell(f"{folder} holds report.html, report.json, runs and checkpoints")
+    print(text if arguments.as_json else report.table(), end="")
+    return 0
+
+
+def _evaluated(
+    arguments: argparse.Namespace,
+    plan: Plan,
+    protocol: Protocol | None,
+    collection: Collection,
+    names: Mapping[str, str],
+) -> Results:
+    """One collection, with systems of its own: they are closed when they have ranked it."""
+    from pertinence.evaluation import EmbedderSystem, Evaluation, RerankerSystem, slug
+    from pertinence.evaluation.protocols import published
+
+    embedders = [
+        EmbedderSystem(names[model], _embedder_options(arguments, model)) for model in arguments.embedders
+    ]
+    rerankers = [RerankerSystem(names[model], _options(arguments, model)) for model in _models(arguments)]
+    of_name = {name: model for model, name in names.items()}
+
+    def card(system: str) -> Mapping[str, float] | None:
+        if protocol is None or system not in of_name:
+            return None
+        return published(of_name[system], protocol.name, collection.name)
+
+    output = None if arguments.output is None else Path(arguments.output)
+    with Gauge("pertinence evaluate", collection.name) as gauge:
+        evaluation = Evaluation(
+            collection=collection,
+            plan=plan,
+            folder=_cache(arguments) if output is None else output / "checkpoints" / slug(collection.name),
+            keyed=output is None,
+            fresh=arguments.fresh,
+            runs=None if output is None else output / "runs" / slug(collection.name),
+            published=card,
+            watch=gauge,
+        )
+        return evaluation.run(
+            [*rerankers, *embedders],
+            first_stage=_first_stage(arguments, collection, embedders),
+            # The candidates of a protocol are given: there is nothing to retrieve.
+            retrieval=[] if protocol is not None else embedders,
+        )
+
+
+def _plan(arguments: argparse.Namespace, protocol: Protocol | None) -> Plan:
+    """The protocol's, or the default; changed by what was given."""
+    from pertinence.evaluation import Plan
+    from pertinence.evaluation.measures import parse_measures
+
+    given = {
+        "top": arguments.top,
+        "queries": arguments.sample,
+        "seed": arguments.seed,
+        "always_positives": arguments.always_positives,
+        "measures": None if arguments.measures is None else parse_measures(arguments.measures),
+    }
+    plan = Plan() if protocol is None else protocol.plan
+    return plan.with_(**{name: value for name, value in given.items() if value is not None})
+
+
+def _collections(arguments: argparse.Namespace, protocol: Protocol | None) -> Iterator[Collection]:
+    """Opened one by one, as they are come to."""
+    from pertinence.evaluation import open_data, open_files
+
+    run = None if arguments.run is None else Path(arguments.run)
+    given = {name: getattr(arguments, name) for name in _FILES}
+    if any(given.values()):
+        if arguments.data is not None or not all(given.values()):
+            raise OptionError(f"name {_flags(_FILES)} together, or --data")
+        files = {name: Path(file) for name, file in given.items()}
+        yield open_files(corpus=files["corpus"], queries=files["queries"], qrels=files["qrels"], run=run)
+    elif arguments.data is not None:
+        for name in arguments.data:
+            yield open_data(name, split=arguments.split, run=run)
+    elif protocol is not None:
+        for make in protocol.sets.values():
+            yield make(arguments.cache_folder if "cache_folder" in arguments else None)
+    else:
+        raise OptionError(f"on what? Name --data, --protocol, or {_flags(_FILES)}")
+
+
+def _first_stage(
+    arguments: argparse.Namespace, collection: Collection, embedders: Sequence[EmbedderSystem]
+) -> str | EmbedderSystem:
+    chosen: str | None = arguments.first_stage
+    if chosen is None:
+        return "run" if collection.run is not None else "bm25"
+    if chosen in ("run", "bm25"):
+        return chosen
+    for model, system in zip(arguments.embedders, embedders, strict=True):
+        if chosen in (model, system.name):
+            return system
+    known = ["run", "bm25", *arguments.embedders]
+    near = get_close_matches(chosen, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise OptionError(f"--first-stage must be one of {', '.join(known)}; got {chosen!r}{hint}")
+
+
+def _models(arguments: argparse.Namespace) -> list[str]:
+    """The rerankers; the embedded default where nothing at all is named."""
+    models = list(dict.fromkeys(arguments.models))
+    return models or ([] if arguments.embedders else [_DEFAULT])
+
+
+def _names(models: Sequence[str]) -> dict[str, str]:
+    """What each model is called in the report: no folder of anybody's, and no name twice."""
+    names: dict[str, str] = {}
+    for model in models:
+        short = Path(model).resolve().name if Path(model).expanduser().is_dir() else model
+        count = sum(each == short or each.startswith(f"{short} (") for each in names.values())
+        names[model] = f"{short} ({count + 1})" if count else short
+    return names
+
+
+def _options(arguments: argparse.Namespace, model: str) -> Options:
+    return options_of(arguments, model=None if model == _DEFAULT else model)
+
+
+def _embedder_options(arguments: argparse.Namespace, model: str) -> Options:
+    shared = {name: value for name, value in vars(arguments).items() if name in _SHARED}
+    return Options(model=model, **shared)
+
+
+def _cache(arguments: argparse.Namespace) -> Path:
+    from pertinence.local.cache import cache_folder
+
+    chosen = arguments.cache_folder if "cache_folder" in arguments else None
+    return cache_folder(chosen) / "evaluations"
+
+
+def _flags(names: Sequence[str]) -> str:
+    return ", ".join(map(flag, names))
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{file} cannot be written: {error.strerror}") from error
+
+
+def _tell(text: str) -> None:
+    print(f"pertinence evaluate: {text}", file=sys.stderr)
