@@ -32,7 +32,7 @@ CORPUS = Path(__file__).parent / "corpus.jsonl"
 QUESTIONS = {
     "Quand faut-il remuer le compost ?": "jardin-compost",
     "Combien d'heures un adulte doit-il dormir par nuit ?": "sante-sommeil",
-    "Comment faire baisser ma facture de chauffage ?": "energie-chauffage",
+    "Que risque-t-on quand on déclare ses revenus trop tard ?": "impots-retard",
 }
 
 Sparse = tuple[list[int], list[float]]
