@@ -37,6 +37,7 @@ def test_the_choice_is_that_of_the_core(command: Command) -> None:
         "device": "cpu",
         "why": spec.why,
         "proven": report["model"]["proven"],
+        "card": "pertinence-mini",
         "max_length": spec.max_length,
         "num_labels": 1,
     }

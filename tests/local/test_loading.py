@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from pertinence import InputError, MissingExtraError, ModelError, ModelNotFoundError, OptionError, Reranker
 from pertinence.local import loading
@@ -18,8 +21,9 @@ from support.models import build
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The JSON files of a RoBERTa-family reranker, without weights: enough to decide everything."""
+    """The JSON files of a RoBERTa-family reranker and the head of its weights: they decide everything."""
     (tmp_path / "tokenizer.json").write_text("{}", encoding="utf-8")
+    write_weights(tmp_path, **{"classifier.out_proj.weight": [1, 2]})
     write(tmp_path, "config.json", **ROBERTA)
     return tmp_path
 
@@ -37,7 +41,18 @@ def write(folder: Path, name: str, **content: Any) -> None:
     (folder / name).write_text(json.dumps(content), encoding="utf-8")
 
 
-def spec_of(folder: Path, **options: Any) -> loading.ModelSpec:
+def write_weights(folder: Path, **shapes: list[int]) -> None:
+    """A safetensors file of float32 zeros."""
+    end, header = 0, {}
+    for name, shape in shapes.items():
+        start, end = end, end + 4 * math.prod(shape)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [start, end]}
+    told = json.dumps(header).encode()
+    content = len(told).to_bytes(8, "little") + told + bytes(end)
+    (folder / "model.safetensors").write_bytes(content)
+
+
+def spec_of(folder: Path, **options: Any) -> loading.RerankerSpec:
     return resolve(Options.of({"model": str(folder), **options}))
 
 
@@ -138,12 +153,120 @@ def test_without_torch_the_extra_is_named(folder: Path, monkeypatch: pytest.Monk
         ({"architectures": ["BertModel"]}, "not a cross-encoder"),
         ({"architectures": ["Qwen3ForCausalLM"]}, "Qwen3ForCausalLM"),
         ({"id2label": {"0": "a", "1": "b", "2": "c"}}, "3 labels"),
+        ({"architectures": []}, "names no architecture"),
+        (
+            {"id2label": {"0": "a", "1": "b"}},
+            r"declares 2 labels, but classifier.* \[1, 2\]",
+        ),
     ],
 )
 def test_what_is_no_reranker_is_refused_by_name(folder: Path, change: dict[str, Any], said: str) -> None:
     write(folder, "config.json", **{**ROBERTA, **change})
     with pytest.raises(ModelError, match=said):
         spec_of(folder)
+
+
+def test_a_language_model_that_answers_in_words_is_refused_by_what_it_is(folder: Path) -> None:
+    modules = [
+        {
+            "idx": 0,
+            "name": "0",
+            "path": "",
+            "type": "sentence_transformers.base.modules.transformer.Transformer",
+        },
+        {
+            "idx": 1,
+            "name": "1",
+            "path": "1_LogitScore",
+            "type": "sentence_transformers.cross_encoder.modules.logit_score.LogitScore",
+        },
+    ]
+    (folder / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
+    write(folder, "config.json", **{**ROBERTA, "architectures": ["Qwen3ForCausalLM"]})
+    with pytest.raises(ModelError, match=r"LogitScore.*base_url"):
+        spec_of(folder)
+
+
+def test_weights_without_a_head_are_not_a_reranker(folder: Path) -> None:
+    write_weights(folder, **{"roberta.embeddings.word_embeddings.weight": [3, 2]})
+    with pytest.raises(ModelError, match="have no head"):
+        spec_of(folder)
+
+
+@pytest.mark.parametrize(
+    ("labels", "positive"),
+    [
+        ({"0": "LABEL_0", "1": "LABEL_1"}, 1),
+        ({"0": "no", "1": "yes"}, 1),
+        ({"0": "Relevant", "1": "irrelevant"}, 0),
+        ({"0": "yes", "1": "true"}, 1),
+    ],
+)
+def test_the_positive_label_is_the_last_unless_the_first_is_named_so(
+    folder: Path, labels: dict[str, str], positive: int
+) -> None:
+    write(folder, "config.json", **{**ROBERTA, "id2label": labels})
+    write_weights(folder, **{"classifier.out_proj.weight": [2, 2]})
+    assert spec_of(folder).positive == positive
+
+
+@pytest.mark.parametrize("verbosity", [logging.WARNING, logging.CRITICAL])
+def test_sizes_that_disagree_name_the_weights(
+    tmp_path: Path, verbosity: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = build("tiny", tmp_path / "wide")
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    write(folder, "config.json", **{**config, "intermediate_size": 256})
+    capfd.readouterr()
+    logger = logging.getLogger("transformers")
+    before = logger.level
+    logger.setLevel(verbosity)
+    try:
+        with (
+            Reranker(folder, backend="torch") as reranker,
+            pytest.raises(ModelError, match=r"intermediate\.dense\.bias.*\[128\].*\[256\]"),
+        ):
+            reranker.warm_up()
+    finally:
+        logger.setLevel(before)
+    assert "REPORT" not in capfd.readouterr().err
+
+
+def test_a_part_of_the_network_that_would_be_random_is_named(tmp_path: Path) -> None:
+    folder = build("tiny", tmp_path / "half")
+    tensors = load_file(folder / "model.safetensors")
+    del tensors["bert.encoder.layer.1.output.dense.bias"]
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    with (
+        Reranker(folder, backend="torch") as reranker,
+        pytest.raises(ModelError, match=r"weights lack bert\.encoder\.layer\.1\.output\.dense\.bias"),
+    ):
+        reranker.warm_up()
+
+
+def test_code_that_a_model_brings_is_not_run_unless_that_is_asked_for(tmp_path: Path) -> None:
+    folder = build("tiny", tmp_path / "coded")
+    ran = tmp_path / "ran"
+    (folder / "own.py").write_text(
+        f"open({str(ran)!r}, 'w').close()\n"
+        "from transformers import BertConfig, BertForSequenceClassification\n"
+        "class OwnConfig(BertConfig):\n    model_type = 'own'\n"
+        "class OwnForSequenceClassification(BertForSequenceClassification):\n    config_class = OwnConfig\n",
+        encoding="utf-8",
+    )
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    mapped = {
+        "AutoConfig": "own.OwnConfig",
+        "AutoModelForSequenceClassification": "own.OwnForSequenceClassification",
+    }
+    own = {"model_type": "own", "architectures": ["OwnForSequenceClassification"], "auto_map": mapped}
+    write(folder, "config.json", **{**config, **own})
+    with Reranker(folder, backend="torch") as reranker, pytest.raises(ModelError, match="trust_remote_code"):
+        reranker.warm_up()
+    assert not ran.exists()
+    with Reranker(folder, trust_remote_code=True) as reranker:
+        assert len(reranker.score("query", ["text"])) == 1
+    assert ran.exists()
 
 
 def test_a_folder_that_lacks_a_file_names_it(folder: Path) -> None:

@@ -31,6 +31,7 @@ class Shape:
     tokenizer: Callable[[], Tokenizer]
     sizes: dict[str, Any] = field(default_factory=dict)
     pad_token_id: int = 0
+    max_length: int = 512
 
 
 def _word_piece() -> Tokenizer:
@@ -119,10 +120,54 @@ SHAPES = {
             "type_vocab_size": 2,
         },
     ),
+    # Alibaba-NLP/gte-multilingual-reranker-base, two of its twelve layers; `support.gte` makes it legacy
+    "gte-L2": Shape(
+        model_type="gte",
+        architecture="GteForSequenceClassification",
+        tokenizer=_sentence_piece,
+        sizes={
+            "num_hidden_layers": 2,
+            "type_vocab_size": 1,
+            "max_position_embeddings": 8192,
+            "rope_parameters": {"rope_type": "linear", "rope_theta": 160_000.0, "factor": 8 ** (2 / 64)},
+        },
+        pad_token_id=1,
+        max_length=8192,
+    ),
+    # BAAI/bge-reranker-v2-m3, two of its twenty-four layers
+    "bge-m3-L2": Shape(
+        model_type="xlm-roberta",
+        architecture="XLMRobertaForSequenceClassification",
+        tokenizer=_sentence_piece,
+        sizes={
+            "num_hidden_layers": 2,
+            "hidden_size": 1024,
+            "num_attention_heads": 16,
+            "intermediate_size": 4096,
+            **_ROBERTA,
+            "max_position_embeddings": 8194,
+        },
+        pad_token_id=1,
+        max_length=8192,
+    ),
     # Lajavaness/bilingual-embedding-base, two of its twelve layers
     "bilingual-L2": Shape(
         model_type="xlm-roberta",
         architecture="XLMRobertaModel",
+        tokenizer=_sentence_piece,
+        sizes={"num_hidden_layers": 2, **_ROBERTA},
+        pad_token_id=1,
+    ),
+    # antoinelouis/crossencoder-distilcamembert-mmarcoFR is a CamemBERT of six layers; this is its namesake
+    "distilbert-L2": Shape(
+        model_type="distilbert",
+        architecture="DistilBertForSequenceClassification",
+        tokenizer=_word_piece,
+        sizes={"n_layers": 2, "max_position_embeddings": 512, "type_vocab_size": 1},
+    ),
+    "roberta-L2": Shape(
+        model_type="roberta",
+        architecture="RobertaForSequenceClassification",
         tokenizer=_sentence_piece,
         sizes={"num_hidden_layers": 2, **_ROBERTA},
         pad_token_id=1,
@@ -158,7 +203,14 @@ SHAPES = {
 }
 
 
-def build(shape: str, folder: Path, *, labels: int = 1, tokenizer: Tokenizer | None = None) -> Path:
+def build(
+    shape: str,
+    folder: Path,
+    *,
+    labels: int = 1,
+    tokenizer: Tokenizer | None = None,
+    layers: int | None = None,
+) -> Path:
     """Write a model of this shape into `folder`: config, tokenizer and random weights.
 
     Args:
@@ -166,19 +218,21 @@ def build(shape: str, folder: Path, *, labels: int = 1, tokenizer: Tokenizer | N
         folder: where to; made if need be.
         labels: how many logits it gives.
         tokenizer: another than the small one of its family.
+        layers: another depth than the shape's.
     """
     import torch
     import transformers
 
     described = SHAPES[shape]
     tokenizer = tokenizer or described.tokenizer()
+    sizes = described.sizes if layers is None else {**described.sizes, "num_hidden_layers": layers}
     config = transformers.AutoConfig.for_model(
         described.model_type,
         vocab_size=tokenizer.get_vocab_size(),
         pad_token_id=described.pad_token_id,
         num_labels=labels,
         initializer_range=0.08,
-        **described.sizes,
+        **sizes,
     )
     torch.manual_seed(7)
     network = getattr(transformers, described.architecture)(config).eval()
@@ -190,7 +244,7 @@ def build(shape: str, folder: Path, *, labels: int = 1, tokenizer: Tokenizer | N
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_input_names": names,
-        "model_max_length": 512,
+        "model_max_length": described.max_length,
         **_specials(tokenizer),
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pertinence.cards.card import PROTOCOLS, Card, Protocol, Published, Scale, Task, Way
 from pertinence.cards.known import CARDS
-from pertinence.cards.names import card_of, full_name, nearest
+from pertinence.cards.names import card_named, card_of, full_name, nearest
 
 __all__ = [
     "CARDS",
@@ -15,6 +15,7 @@ __all__ = [
     "Scale",
     "Task",
     "Way",
+    "card_named",
     "card_of",
     "full_name",
     "nearest",

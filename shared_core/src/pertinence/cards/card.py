@@ -50,6 +50,16 @@ PROTOCOLS: Mapping[str, Protocol] = {
             "among them, cut at 10, as sentence-transformers measures",
         ),
         Protocol(
+            name="piaf-fr-bm25-20",
+            about="PIAF, questions of the part that was held out: the first 20 of BM25",
+            reproducible=False,
+        ),
+        Protocol(
+            name="epqa-en-judged",
+            about="ePQA, questions of the part that was held out: their ten judged candidates",
+            reproducible=False,
+        ),
+        Protocol(
             name="msmarco-dev",
             about="MS MARCO passage, small dev: the first 1,000 of BM25",
             reproducible=False,

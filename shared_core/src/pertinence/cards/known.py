@@ -105,6 +105,20 @@ CARDS: tuple[Card, ...] = (
         scale="probability",
         licence="Apache-2.0",
         source="packages/pertinence-mini",
+        published=(
+            Published(
+                protocol="piaf-fr-bm25-20",
+                dataset="piaf-fr",
+                metrics={"MRR@10": 0.724, "nDCG@10": 0.759},
+                source="packages/pertinence-mini",
+            ),
+            Published(
+                protocol="epqa-en-judged",
+                dataset="epqa-en",
+                metrics={"MRR@10": 0.866, "nDCG@10": 0.867},
+                source="packages/pertinence-mini",
+            ),
+        ),
         notes=("Comes with the install: neither torch nor a hub. Trained on 256 tokens.",),
     ),
     _mmarco_fr(

@@ -8,16 +8,21 @@ from pertinence.cards.card import Card
 from pertinence.cards.known import CARDS
 from pertinence.errors import ModelNotFoundError
 
-__all__ = ["card_of", "full_name", "nearest"]
+__all__ = ["card_named", "card_of", "full_name", "nearest"]
 
 _BOUNDARIES = ("/", "-", "_")
 _NEAR = 0.6
 
 
+def card_named(name: str) -> Card | None:
+    """The card of exactly this full name."""
+    return next((card for card in CARDS if card.name == name), None)
+
+
 def card_of(name: str) -> Card | None:
     """The card under this name, full or short, whatever its capitals; None where there is none.
 
-    A short name is an end of exactly one name on the cards that begins at a `/`, `-` or `_`.
+    A short name is the end of exactly one name, from behind its `/`, a `-` or a `_` on.
 
     Raises:
         ModelNotFoundError: it is an end of several names; the message lists them.

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol
 
-from pertinence.cli import doctor, export, rank, tune
+from pertinence.cli import doctor, evaluate, export, models, rank, tune
 from pertinence.errors import PertinenceError
 
 __all__ = ["COMMANDS", "Command", "main"]
@@ -34,7 +34,14 @@ class Command(Protocol):
         """Do the work; the exit status."""
 
 
-COMMANDS: Mapping[str, Command] = {"rank": rank, "export": export, "tune": tune, "doctor": doctor}
+COMMANDS: Mapping[str, Command] = {
+    "rank": rank,
+    "evaluate": evaluate,
+    "models": models,
+    "export": export,
+    "tune": tune,
+    "doctor": doctor,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -108,6 +108,7 @@ def _model(options: Options) -> dict[str, Any]:
         "device": spec.device if spec.backend == "torch" else "cpu",
         "why": spec.why,
         "proven": ", ".join(f"{each.backend} {each.dtype}" for each in proven) or "float32 alone",
+        "card": "none: it loads by its own files" if spec.card is None else spec.card.name,
         "max_length": spec.max_length,
         "num_labels": spec.num_labels,
     }

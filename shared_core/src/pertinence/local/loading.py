@@ -11,19 +11,31 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
+from pertinence.cards import Card, card_named
 from pertinence.errors import ModelError
 from pertinence.local import verdicts
 from pertinence.local.choice import LOWER_PRECISIONS, Backend, Dtype, Possible, choose
 from pertinence.local.devices import accelerator
+from pertinence.local.legacy import native_config
 from pertinence.local.locate import DEFAULT_MODEL, locate
-from pertinence.local.settings import read_object, usable_positions, wants_token_types
+from pertinence.local.settings import (
+    count_labels,
+    positive_label,
+    read_json,
+    read_object,
+    usable_positions,
+    wants_token_types,
+)
+from pertinence.local.whole import check_whole
 from pertinence.options import Options
 
 __all__ = [
     "DEFAULT_MODEL",
     "ModelSpec",
     "RerankerSpec",
+    "installed",
     "lower_precisions",
+    "own_networks",
     "resolve",
     "torch_installed",
 ]
@@ -45,7 +57,7 @@ class ModelSpec:
     Attributes:
         name: the model as its user named it.
         folder: where its files are.
-        config: its `config.json`.
+        config: its `config.json`, translated where transformers knows the model under other settings.
         backend: what runs it.
         dtype: the precision it is computed in.
         device: the device that was asked for.
@@ -58,6 +70,8 @@ class ModelSpec:
         cut_left: texts are cut at their beginning.
         int8_weights: the weights are stored in int8 and dequantised when the model is loaded.
         options: what was asked for.
+        translated: `config` is not what the folder's `config.json` says.
+        card: what is promised of it, if its name is on a card.
     """
 
     name: str
@@ -75,6 +89,8 @@ class ModelSpec:
     cut_left: bool
     int8_weights: bool
     options: Options
+    translated: bool = False
+    card: Card | None = None
 
     @property
     def tokenizer(self) -> Path:
@@ -87,12 +103,14 @@ class RerankerSpec(ModelSpec):
     """A model that reads query and text together.
 
     Attributes:
-        num_labels: 1, or 2 where the second label is the positive one.
-        activation: what the model's own settings make of a logit.
+        num_labels: 1 or 2.
+        positive: which of them means relevance.
+        activation: what the model's own settings make of what it gives.
         prompt: what the model's own settings put before every query.
     """
 
     num_labels: int
+    positive: int
     activation: Activation
     prompt: str
 
@@ -111,10 +129,19 @@ def resolve(options: Options) -> RerankerSpec:
     if config is None:
         raise ModelError(f"{name}: {folder} holds no config.json")
     if not (folder / "tokenizer.json").is_file():
-        raise ModelError(f"{name}: {folder} holds no tokenizer.json, the file of a fast tokenizer")
-    _check_architecture(name, config)
+        raise ModelError(
+            f"{name}: {folder} holds no tokenizer.json, the file of a fast tokenizer; to write one: "
+            "transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(folder)"
+        )
+    # Who asks for a model's own code gets it: nothing is translated then.
+    native = None if options.trust_remote_code else native_config(name, config)
+    config = dict(native or config)
+    _check_architecture(name, folder, config)
+    labels = count_labels(name, config)
     possible = _possible(folder, options)
+    check_whole(name, folder, possible.files, labels)
     choice = choose(name, options, possible)
+    card = card_named(name)
     tokenizer = read_object(folder / "tokenizer_config.json") or {}
     saved = _saved_settings(folder)
     pad_id = int(config.get("pad_token_id") or 0)
@@ -128,16 +155,19 @@ def resolve(options: Options) -> RerankerSpec:
         device=options.device,
         why=choice.why,
         files=possible.files,
-        max_length=_max_length(folder, tokenizer, positions),
+        max_length=min(card.max_length, positions) if card else _max_length(folder, tokenizer, positions),
         positions=positions,
-        num_labels=_num_labels(name, config),
-        activation=_activation(saved, config),
+        num_labels=labels,
+        positive=positive_label(config, labels),
+        activation=_activation(saved, config, labels),
         prompt=_prompt(saved),
         pad_id=pad_id,
         token_types=wants_token_types(tokenizer, config),
         cut_left=tokenizer.get("truncation_side") == "left",
         int8_weights=config.get("pertinence", {}).get("stored_weights") == "int8",
         options=options,
+        translated=native is not None,
+        card=card,
     )
 
 
@@ -154,27 +184,41 @@ def lower_precisions(options: Options) -> list[tuple[Backend, Dtype]]:
 
 def torch_installed() -> bool:
     """Whether the torch backend could be opened, without importing it."""
-    return {"torch", "sentence_transformers"} <= _installed()
+    return {"torch", "sentence_transformers"} <= installed()
+
+
+def own_networks(folder: Path) -> dict[tuple[str, str], Path]:
+    """The networks that a folder brings, by the backend that reads them and the precision they hold."""
+    files = ((kind, folder / name) for kind, names in _FILES.items() for name in names)
+    # The first of several names counts, so that one goes in last.
+    return dict(reversed([(kind, file) for kind, file in files if file.is_file()]))
+
+
+def installed() -> frozenset[str]:
+    """The import names of what is installed, of what a choice of backend depends on."""
+    names = ("torch", "sentence_transformers", "openvino", "onnx", "onnxscript")
+    return frozenset(name for name in names if find_spec(name) is not None)
 
 
 def _possible(folder: Path, options: Options) -> Possible:
-    files = ((kind, folder / name) for kind, names in _FILES.items() for name in names)
     return Possible(
-        # The first of several names counts, so that one goes in last.
-        files=dict(reversed([(kind, file) for kind, file in files if file.is_file()])),
-        packages=_installed(),
+        files=own_networks(folder),
+        packages=installed(),
         accelerator=accelerator(),
         passed=verdicts.passed(folder, options.cache_folder) if options.dtype == "auto" else (),
     )
 
 
-def _installed() -> frozenset[str]:
-    names = ("torch", "sentence_transformers", "openvino", "onnx", "onnxscript")
-    return frozenset(name for name in names if find_spec(name) is not None)
-
-
-def _check_architecture(name: str, config: Mapping[str, Any]) -> None:
-    architectures = config.get("architectures") or ["none"]
+def _check_architecture(name: str, folder: Path, config: Mapping[str, Any]) -> None:
+    architectures = config.get("architectures")
+    if not architectures:
+        raise ModelError(f"{name}: {folder}/config.json names no architecture, so nothing says what it is")
+    if _reads_chats(folder):
+        raise ModelError(
+            f"{name} is a language model that answers in words, of which sentence-transformers makes a score "
+            "(LogitScore): it reads a conversation, not a pair, and is not run on this machine; a server can "
+            "run it, see base_url"
+        )
     if not str(architectures[0]).endswith("ForSequenceClassification"):
         raise ModelError(
             f"{name} is not a cross-encoder: its architecture is {architectures[0]}, "
@@ -182,13 +226,10 @@ def _check_architecture(name: str, config: Mapping[str, Any]) -> None:
         )
 
 
-def _num_labels(name: str, config: Mapping[str, Any]) -> int:
-    labels = config.get("num_labels") or len(config.get("id2label") or (0, 1))
-    if labels not in (1, 2):
-        raise ModelError(
-            f"{name} gives {labels} labels; a reranker gives one, or two of which the last is yes"
-        )
-    return int(labels)
+def _reads_chats(folder: Path) -> bool:
+    modules = read_json(folder / "modules.json")
+    kinds = [each.get("type") for each in modules if isinstance(each, dict)] if modules else []
+    return any(str(kind).endswith(".LogitScore") for kind in kinds)
 
 
 def _max_length(folder: Path, tokenizer: Mapping[str, Any], positions: int) -> int:
@@ -208,12 +249,12 @@ def _prompt(saved: Mapping[str, Any]) -> str:
     return str((saved.get("prompts") or {}).get(saved.get("default_prompt_name")) or "")
 
 
-def _activation(saved: Mapping[str, Any], config: Mapping[str, Any]) -> Activation:
+def _activation(saved: Mapping[str, Any], config: Mapping[str, Any], labels: int) -> Activation:
     """What sentence-transformers would apply, by its own order of places to look."""
     declared = (
         saved.get("activation_fn")
         or (config.get("sentence_transformers") or {}).get("activation_fn")
         or config.get("sbert_ce_default_activation_function")
-        or ""
+        or (".Sigmoid" if labels == 1 else ".Identity")
     )
     return "identity" if str(declared).endswith(".Identity") else "sigmoid"

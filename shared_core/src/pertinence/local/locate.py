@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import shlex
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from pertinence.cards import card_of, full_name, nearest
 from pertinence.errors import ModelNotFoundError
 from pertinence.options import Options
 
-__all__ = ["DEFAULT_MODEL", "locate", "model_key"]
+__all__ = ["DEFAULT_MODEL", "locate", "model_key", "packaged"]
 
 DEFAULT_MODEL = "pertinence-mini"
 _ENTRY_POINTS = "pertinence.models"
@@ -28,33 +30,39 @@ _OLD_WEIGHTS = ["*.bin"]
 
 
 def model_key(options: Options) -> str:
-    """The model's name, or its one true path where it is a folder."""
+    """The model's name in full, or its one true path where it is a folder."""
     if options.model is None:
         return DEFAULT_MODEL
     expanded = os.path.expanduser(options.model)
-    return os.path.realpath(expanded) if os.path.isdir(expanded) else options.model
+    if os.path.isdir(expanded):
+        return os.path.realpath(expanded)
+    try:
+        return full_name(options.model)
+    except ModelNotFoundError:  # Told when the model is looked for, as all that is wrong with a name.
+        return options.model
 
 
 def locate(options: Options) -> tuple[str, Path]:
-    """The model's name and the folder of its files, downloaded if that is where they are.
+    """The model's name in full and the folder of its files, downloaded if that is where they are.
 
     Raises:
-        ModelNotFoundError: it is in none of the places; the message lists them.
+        ModelNotFoundError: it is in none of the places; the message lists them. Or it is short for several.
     """
     if options.model is None:
-        return DEFAULT_MODEL, _packaged(DEFAULT_MODEL) or _no_default()
+        return DEFAULT_MODEL, packaged(DEFAULT_MODEL) or _no_default()
     folder = Path(options.model).expanduser()
     if folder.is_dir():
         return options.model, folder
-    packaged = _packaged(options.model)
-    if packaged is not None:
-        return options.model, packaged
+    brought = packaged(options.model)
+    if brought is not None:
+        return options.model, brought
     if _is_path(options.model):
         raise ModelNotFoundError(f"{options.model} is not a folder")
-    return options.model, _from_hub(options.model, options)
+    name = full_name(options.model)
+    return name, _from_hub(name, options)
 
 
-def _packaged(name: str) -> Path | None:
+def packaged(name: str) -> Path | None:
     """The folder that an installed package offers under this name."""
     for entry in entry_points(group=_ENTRY_POINTS, name=name):
         return Path(entry.load()())
@@ -93,17 +101,44 @@ def _from_hub(name: str, options: Options) -> Path:
         if not any(folder.glob("**/*.safetensors")) and not any(folder.glob("**/*.onnx")):
             folder = fetch(_NEVER_NEEDED)
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise ModelNotFoundError(_not_found(name, options)) from error
+        raise ModelNotFoundError(_not_found(name, options, error)) from error
     return folder
 
 
-def _not_found(name: str, options: Options) -> str:
+def _not_found(name: str, options: Options, error: Exception) -> str:
+    from huggingface_hub import constants
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
     revision = f" at revision {options.revision}" if options.revision else ""
-    hub = (
-        "not on the hub, where it was not to be looked for" if options.local_files_only else "not on the hub"
-    )
-    cache = options.cache_folder or "the hub's cache"
+    if isinstance(error, GatedRepoError):
+        hub = "and the hub gives it only to those whose token says that they accepted its terms"
+    elif isinstance(error, RevisionNotFoundError):
+        hub = "and the hub has it, but not at this revision"
+    elif isinstance(error, RepositoryNotFoundError):
+        hub = "not on the hub"
+    elif options.local_files_only:
+        hub = "and the hub was not asked (local_files_only)"
+    elif constants.HF_HUB_OFFLINE:
+        hub = "and the hub was not asked (HF_HUB_OFFLINE is set)"
+    else:
+        hub = f"and the hub could not be asked ({type(error).__name__})"
+    cache = options.cache_folder or constants.HF_HUB_CACHE
     return (
-        f"{name}{revision} was not found: not a folder here, not an installed model, not in {cache}, {hub} "
-        f"(or the hub could not be reached). With a connection: hf download {name}"
+        f"{name}{revision} was not found: not a folder here, not an installed model, not in {cache}, {hub}."
+        f"{_alike(name)} With a connection: {_download(name, options)}"
     )
+
+
+def _alike(name: str) -> str:
+    names = [] if card_of(name) else nearest(name)
+    return f" Did you mean {' or '.join(names)}?" if names else ""
+
+
+def _download(name: str, options: Options) -> str:
+    """The command that fetches the model to where it is looked for."""
+    words = ["hf", "download", name]
+    if options.revision:
+        words += ["--revision", options.revision]
+    if options.cache_folder:
+        words += ["--cache-dir", options.cache_folder]
+    return shlex.join(words)

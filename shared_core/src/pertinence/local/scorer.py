@@ -81,7 +81,8 @@ class LocalScorer:
                 f"{self.name} gave {rows.shape[1]} values a pair where {spec.num_labels} were due"
             )
         # The softmax of two labels is the sigmoid of their difference, so that is their logit.
-        logits = rows[:, 0] if spec.num_labels == 1 else rows[:, 1] - rows[:, 0]
+        own = rows[:, spec.positive]
+        logits = own if spec.num_labels == 1 else own - rows[:, 1 - spec.positive]
         bad = np.flatnonzero(~np.isfinite(logits))
         if len(bad):
             raise ScoreError(
@@ -97,9 +98,9 @@ class LocalScorer:
             query_truncated=counts.query_truncated,
         )
         # Logits are told apart where probabilities round to one: whoever ranks converts after sorting.
-        return _raw(scores, spec) if self._kind == "raw" else scores
+        return _raw(replace(scores, values=own), spec) if self._kind == "raw" else scores
 
 
-def _raw(logits: Scores, spec: RerankerSpec) -> Scores:
-    own = logits if spec.activation == "identity" and spec.num_labels == 1 else logits.to("probability")
-    return replace(own, kind="raw")
+def _raw(own: Scores, spec: RerankerSpec) -> Scores:
+    """What `CrossEncoder.predict` gives; of two numbers, that of the label which means relevance."""
+    return replace(own if spec.activation == "identity" else own.to("probability"), kind="raw")

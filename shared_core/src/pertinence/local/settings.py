@@ -9,7 +9,14 @@ from typing import Any
 
 from pertinence.errors import ModelError
 
-__all__ = ["read_json", "read_object", "usable_positions", "wants_token_types"]
+__all__ = [
+    "count_labels",
+    "positive_label",
+    "read_json",
+    "read_object",
+    "usable_positions",
+    "wants_token_types",
+]
 
 # What a tokenizer without a limit of its own writes down (transformers' VERY_LARGE_INTEGER).
 _NO_LIMIT = 10**18
@@ -27,6 +34,30 @@ _TYPED = {
     "mobilebert",
     "roformer",
 }
+
+
+# What a label that means relevance is called, where labels are called anything.
+_YES = {"yes", "true", "relevant", "positive"}
+
+
+def count_labels(name: str, config: Mapping[str, Any]) -> int:
+    """How many numbers a reranker gives for a pair: 1 or 2.
+
+    Raises:
+        ModelError: it is another number; the message says which.
+    """
+    labels = config.get("num_labels") or len(config.get("id2label") or (0, 1))
+    if labels not in (1, 2):
+        raise ModelError(
+            f"{name} gives {labels} labels; a reranker gives one, or two of which one means relevance"
+        )
+    return int(labels)
+
+
+def positive_label(config: Mapping[str, Any], labels: int) -> int:
+    """Which label means relevance: the last, unless only the first of two is called so."""
+    names = [str(name).lower() in _YES for _, name in sorted((config.get("id2label") or {}).items())]
+    return 0 if names == [True, False] else labels - 1
 
 
 def usable_positions(config: Mapping[str, Any], pad_id: int) -> int:

@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pertinence.errors import MissingExtraError, ModelError
+from pertinence.local.backends.fit import watched
 from pertinence.local.backends.lean import make_lean
 from pertinence.local.batching import Batch
+from pertinence.local.legacy import folder_with
 from pertinence.local.loading import ModelSpec
 from pertinence.scorer import Float32
 
@@ -97,6 +99,9 @@ def load_cross_encoder(spec: ModelSpec) -> CrossEncoder:
 
         with tempfile.TemporaryDirectory(prefix="pertinence-") as folder:
             encoder = _load(CrossEncoder, spec, write_float32(spec.folder, Path(folder)))
+    elif spec.translated:
+        with folder_with(spec.config, spec.folder) as translated:
+            encoder = _load(CrossEncoder, spec, translated)
     else:
         encoder = _load(CrossEncoder, spec, spec.folder)
     return encoder
@@ -116,8 +121,8 @@ def _load(kind: type[M], spec: ModelSpec, folder: Path) -> M:
             "token": options.token,
             "cache_folder": options.cache_folder,
         }
-    try:
-        with _no_progress_bar():
+    with _no_progress_bar(), watched() as misfits:
+        try:
             model: M = kind(
                 str(folder),
                 device=None if spec.device == "auto" else spec.device,
@@ -125,8 +130,12 @@ def _load(kind: type[M], spec: ModelSpec, folder: Path) -> M:
                 model_kwargs=model_kwargs,
                 **fetching,
             )
-    except Exception as error:
-        raise ModelError(f"{spec.name} cannot be loaded by sentence-transformers: {error}") from error
+        except Exception as error:
+            why = "; ".join(misfits.mismatched) or error
+            raise ModelError(f"{spec.name} cannot be loaded by sentence-transformers: {why}") from error
+    if misfits.missing and kind is CrossEncoder:
+        # What an embedding model leaves random is a pooler that nothing reads.
+        raise ModelError(f"{spec.name}: its weights lack {', '.join(misfits.missing)}")
     return model
 
 
