@@ -1,7 +1,8 @@
-"""Metadata that joins a document's text, as every adapter does it."""
+"""A document's metadata in every adapter: what of it joins the text, and how it is copied."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pertinence import OptionError
-from pertinence.integration import check_fields, join_fields
+from pertinence.integration import check_fields, join_fields, own_metadata
 
 METADATA = {"title": "The mill", "year": 0, "draft": False, "author": None, "note": ""}
 
@@ -55,3 +56,22 @@ def test_names_that_are_no_list_of_names_are_refused_in_the_frameworks_word(bad:
 def test_names_come_back_as_a_tuple() -> None:
     assert check_fields(None) == ()
     assert check_fields(["title", "year"]) == check_fields(("title", "year")) == ("title", "year")
+
+
+def test_a_copy_of_metadata_shares_nothing_that_can_be_changed_in_place() -> None:
+    unlike = object()
+    metadata = {"pages": [1, {"part": [2]}], "source": {"file": "mill.pdf"}, "page": 3, "unlike": unlike}
+    before = {"pages": [1, {"part": [2]}], "source": {"file": "mill.pdf"}, "page": 3, "unlike": unlike}
+    copied = own_metadata(metadata)
+    assert copied == metadata
+    assert copied["unlike"] is unlike
+    copied["pages"][1]["part"].append(9)
+    copied["source"]["file"] = "other"
+    assert metadata == before
+
+
+def test_values_of_a_callers_own_classes_are_left_whole() -> None:
+    metadata = {"counts": Counter(a=1), "pair": (1, 2)}
+    copied = own_metadata(metadata)
+    assert copied["counts"] is metadata["counts"]
+    assert copied["pair"] is metadata["pair"]

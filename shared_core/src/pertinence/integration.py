@@ -39,6 +39,7 @@ __all__ = [
     "join_fields",
     "options_from",
     "options_of_fields",
+    "own_metadata",
 ]
 
 _log = logging.getLogger(__name__)
@@ -124,6 +125,18 @@ def join_fields(content: Any, metadata: Mapping[str, Any], fields: Sequence[str]
     if not values or not (content is None or isinstance(content, str)):
         return content
     return separator.join([*values, content or ""])
+
+
+def own_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of a document's metadata that shares no list and no mapping with it; other values are shared."""
+    return {name: _own(value) for name, value in metadata.items()}
+
+
+def _own(value: Any) -> Any:
+    # The very types alone: what a caller made of his own may not bear to be rebuilt.
+    if type(value) is dict:
+        return own_metadata(value)
+    return [_own(each) for each in value] if type(value) is list else value
 
 
 class Handle:

@@ -12,7 +12,7 @@ from langchain_pertinence.fields import SecretFields
 from langchain_pertinence.tracing import atraced, tell, traced
 from pertinence import InputError, OptionError, Ranking
 from pertinence.components import RerankerFields
-from pertinence.integration import Options, check_documents, check_fields, join_fields
+from pertinence.integration import Options, check_documents, check_fields, join_fields, own_metadata
 
 __all__ = ["DocumentFields"]
 
@@ -94,7 +94,7 @@ def _check_documents(documents: Sequence[Document]) -> tuple[Document, ...]:
 def _scored(ranking: Ranking[Document]) -> list[Document]:
     return [
         item.document.model_copy(
-            update={"metadata": {**item.document.metadata, "relevance_score": item.score}}
+            update={"metadata": {**own_metadata(item.document.metadata), "relevance_score": item.score}}
         )
         for item in ranking
     ]

@@ -69,7 +69,7 @@ class PertinenceRerank(DocumentFields, BaseDocumentCompressor):
             threshold: keep scores greater than or equal to it; None takes the component's own.
         """
         options = self._options(top_n=top_n, threshold=threshold)
-        return _plain(self._handle.rank(options, query, documents, text=self._reader()))
+        return self._plain(self._handle.rank(options, query, documents, text=self._reader()))
 
     async def arerank(
         self,
@@ -81,8 +81,9 @@ class PertinenceRerank(DocumentFields, BaseDocumentCompressor):
     ) -> list[dict[str, Any]]:
         """`rerank` for an event loop."""
         options = self._options(top_n=top_n, threshold=threshold)
-        return _plain(await self._handle.arank(options, query, documents, text=self._reader()))
+        return self._plain(await self._handle.arank(options, query, documents, text=self._reader()))
 
-
-def _plain(ranking: Ranking[str | Document]) -> list[dict[str, Any]]:
-    return [{"index": item.index, "relevance_score": item.score} for item in ranking]
+    def _plain(self, ranking: Ranking[str | Document]) -> list[dict[str, Any]]:
+        # Places and scores have no room for what was done to the texts: the log tells it.
+        self._handle.log_notes(ranking)
+        return [{"index": item.index, "relevance_score": item.score} for item in ranking]
