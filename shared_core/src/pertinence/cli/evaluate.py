@@ -16,6 +16,7 @@ from pertinence.errors import InputError, OptionError
 from pertinence.options import Options
 
 if TYPE_CHECKING:
+    from pertinence.embedder import Embedder
     from pertinence.evaluation import Collection, EmbedderSystem, Plan, Protocol, Results
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
@@ -41,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         nargs="*",
         help=f"a reranker: a folder, a name on the hub or on a card, or {_DEFAULT!r}, the embedded one, "
-        "which is taken if nothing is named; with --base-url, the server's name for it",
+        "which is taken if nothing is named; with --base-url, the server's name for it. NAME=MODEL gives it "
+        "a name in the report",
     )
     parser.add_argument(
         "--embedder",
@@ -133,7 +135,9 @@ def run(arguments: argparse.Namespace) -> int:
         for collection in _collections(arguments, protocol)
     ]
     figures = {
-        name: published(model, protocol.name, "mean") or {} for model, name in names.items() if protocol
+        name: published(_unnamed(model), protocol.name, "mean") or {}
+        for model, name in names.items()
+        if protocol
     }
     report = Report.of(results, plan.to_dict(), protocol, figures)
     text = json.dumps(report.to_dict(), ensure_ascii=False, indent=1) + "\n"
@@ -157,16 +161,14 @@ def _evaluated(
     from pertinence.evaluation import EmbedderSystem, Evaluation, RerankerSystem, slug
     from pertinence.evaluation.protocols import published
 
-    embedders = [
-        EmbedderSystem(names[model], _embedder_options(arguments, model)) for model in arguments.embedders
-    ]
+    embedders = [EmbedderSystem(names[model], _embedder(arguments, model)) for model in arguments.embedders]
     rerankers = [RerankerSystem(names[model], _options(arguments, model)) for model in _models(arguments)]
     of_name = {name: model for model, name in names.items()}
 
     def card(system: str) -> Mapping[str, float] | None:
         if protocol is None or system not in of_name:
             return None
-        return published(of_name[system], protocol.name, collection.name)
+        return published(_unnamed(of_name[system]), protocol.name, collection.name)
 
     output = None if arguments.output is None else Path(arguments.output)
     with Gauge("pertinence evaluate", collection.name) as gauge:
@@ -234,7 +236,7 @@ def _first_stage(
     if chosen in ("run", "bm25"):
         return chosen
     for model, system in zip(arguments.embedders, embedders, strict=True):
-        if chosen in (model, system.name):
+        if chosen in (model, _unnamed(model), system.name):
             return system
     known = ["run", "bm25", *arguments.embedders]
     near = get_close_matches(chosen, known, n=1)
@@ -252,19 +254,27 @@ def _names(models: Sequence[str]) -> dict[str, str]:
     """What each model is called in the report: no folder of anybody's, and no name twice."""
     names: dict[str, str] = {}
     for model in models:
-        short = Path(model).resolve().name if Path(model).expanduser().is_dir() else model
+        given, _, rest = model.rpartition("=")
+        short = given or (Path(rest).resolve().name if Path(rest).expanduser().is_dir() else rest)
         count = sum(each == short or each.startswith(f"{short} (") for each in names.values())
         names[model] = f"{short} ({count + 1})" if count else short
     return names
 
 
+def _unnamed(model: str) -> str:
+    return model.rpartition("=")[2]
+
+
 def _options(arguments: argparse.Namespace, model: str) -> Options:
-    return options_of(arguments, model=None if model == _DEFAULT else model)
+    name = _unnamed(model)
+    return options_of(arguments, model=None if name == _DEFAULT else name)
 
 
-def _embedder_options(arguments: argparse.Namespace, model: str) -> Options:
+def _embedder(arguments: argparse.Namespace, model: str) -> Embedder:
+    from pertinence.embedder import Embedder
+
     shared = {name: value for name, value in vars(arguments).items() if name in _SHARED}
-    return Options(model=model, **shared)
+    return Embedder.from_options(Options(model=_unnamed(model), **shared))
 
 
 def _cache(arguments: argparse.Namespace) -> Path:

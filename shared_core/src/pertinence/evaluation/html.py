@@ -78,14 +78,15 @@ def _findings(results: Results) -> Iterator[str]:
     for each in results.comparisons:
         if each.measure != results.headline or each.first != base:
             continue
-        way, kind = ("above", "up") if each.difference > 0 else ("below", "down")
+        way = "above" if each.difference > 0 else "below"
+        kind = _kind(each)
         sure = (
             f"which chance would hardly do (p {shown_p(each.p_holm)})"
             if each.p_holm < _SURE
             else f"which may be chance (p {shown_p(each.p_holm)})"
         )
         yield (
-            f"<b>{escape(each.second)}</b> stands <b class={kind}>{abs(each.difference):.3f}</b> {way} "
+            f"<b>{escape(each.second)}</b> stands <b class='{kind}'>{abs(each.difference):.3f}</b> {way} "
             f"{escape(base)} by {escape(each.measure)}, {sure}."
         )
 
@@ -162,7 +163,7 @@ def _comparisons(results: Results) -> str:
 
 
 def _comparison(each: Comparison) -> str:
-    kind = "" if each.p_holm >= _SURE else ("up" if each.difference > 0 else "down")
+    kind = _kind(each)
     cells = (
         f'<span class="{kind}">{each.difference:+.4f}</span>',
         f"{each.low:+.4f} … {each.high:+.4f}",
@@ -174,6 +175,13 @@ def _comparison(each: Comparison) -> str:
     )
     told = "".join(f"<td>{cell}</td>" for cell in cells)
     return f"<tr><td>{escape(each.second)} <small>against {escape(each.first)}</small></td>{told}</tr>"
+
+
+def _kind(each: Comparison) -> str:
+    """Coloured only where chance would hardly do it."""
+    if each.p_holm >= _SURE:
+        return ""
+    return "up" if each.difference > 0 else "down"
 
 
 def _curves(results: Results) -> Iterator[str]:

@@ -103,11 +103,11 @@ def search_all(
         watch: told after every query.
     """
     done = {ranked.query for ranked in checkpoint}
-    watch(name, len(done), len(queries))
     waiting = [(query, text) for query, text in queries.items() if query not in done]
-    if not waiting:
+    search = make() if waiting else None
+    watch(name, len(done), len(queries))
+    if search is None:
         return
-    search = make()
     clock = _Clock()
     clock.start()
     for count, ranked in enumerate(search(waiting, top), start=len(done) + 1):

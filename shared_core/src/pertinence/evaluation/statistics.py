@@ -18,8 +18,8 @@ Float64 = npt.NDArray[np.float64]
 
 DRAWS = 10_000
 _SEED = 7
-# So many draws at once: the random numbers of 7,000 queries then take 14 MB.
-_AT_ONCE = 250
+# Random numbers drawn at once: they take 1 MB, however many queries there are.
+_AT_ONCE = 1 << 17
 
 
 def bootstrap_intervals(values: Float64, *, level: float = 0.95, draws: int = DRAWS) -> Float64:
@@ -39,7 +39,10 @@ def bootstrap_intervals(values: Float64, *, level: float = 0.95, draws: int = DR
     random = np.random.default_rng(_SEED)
     even = np.full(queries, 1 / queries)
     means = np.concatenate(
-        [random.multinomial(queries, even, size=count) @ values / queries for count in _portions(draws)]
+        [
+            random.multinomial(queries, even, size=count) @ values / queries
+            for count in _portions(draws, queries)
+        ]
     )
     tail = (1 - level) / 2
     ends: Float64 = np.quantile(means, [tail, 1 - tail], axis=0).T
@@ -64,7 +67,7 @@ def randomisation_test(differences: Float64, *, draws: int = DRAWS) -> Float64:
     # Sums of the same numbers in another order differ in their last digits.
     least = reached - 1e-9 * np.abs(differences).sum(axis=0)
     as_large = np.zeros(differences.shape[1])
-    for count in _portions(draws):
+    for count in _portions(draws, queries):
         signs = random.integers(0, 2, size=(count, queries), dtype=np.int8) * 2.0 - 1.0
         as_large += np.count_nonzero(np.abs(signs @ differences) >= least, axis=0)
     p: Float64 = (1 + as_large) / (1 + draws)
@@ -82,6 +85,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def _portions(draws: int) -> list[int]:
-    full, rest = divmod(draws, _AT_ONCE)
-    return [_AT_ONCE] * full + [rest] * (rest > 0)
+def _portions(draws: int, queries: int) -> list[int]:
+    size = max(1, _AT_ONCE // queries)
+    full, rest = divmod(draws, size)
+    return [size] * full + [rest] * (rest > 0)

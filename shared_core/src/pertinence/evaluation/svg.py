@@ -53,7 +53,7 @@ def dots_and_whiskers(rows: Sequence[Row], measures: Sequence[str]) -> str:
 
 def scatter(points: Sequence[Point], measure: str, base: tuple[str, float] | None) -> str:
     """Quality against milliseconds of a query, which are on a logarithmic scale; `base` is a dashed line."""
-    width, height, left, right, top, bottom = 760, 360, 64, 150, 20, 46
+    width, height, left, right, top, bottom = 1080, 380, 64, 180, 24, 46
     values = [each for point in points for each in (point.low, point.high)] + ([base[1]] if base else [])
     y = _Scale.of(values, height - bottom, top)
     times = [point.milliseconds for point in points]

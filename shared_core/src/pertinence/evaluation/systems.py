@@ -131,9 +131,9 @@ class EmbedderSystem:
 
     kind: Kind = "embedder"
 
-    def __init__(self, name: str, options: Options) -> None:
+    def __init__(self, name: str, embedder: Embedder) -> None:
         self.name = name
-        self.embedder = Embedder.from_options(options)
+        self.embedder = embedder
         self.vectors: Callable[[Sequence[str]], Float32] | None = None
         self._vectors: OrderedDict[str, Float32] = OrderedDict()
         self._lock = threading.Lock()
