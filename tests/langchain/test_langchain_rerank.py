@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
-from langchain_classic.retrievers.document_compressors import CrossEncoderReranker, DocumentCompressorPipeline
 from langchain_core.documents import Document
 
-from langchain_pertinence import PertinenceCrossEncoder, PertinenceRerank
-from pertinence import InputError, Reranker
+from langchain_pertinence import PertinenceRerank
+from pertinence import InputError, OptionError
 from pertinence.integration import Options
 from pertinence.testing import FakeScorer
 
@@ -30,12 +30,6 @@ def test_documents_keep_their_class_and_fields(query: str) -> None:
     assert (kept.id, kept.number, page.metadata) == ("a", 7, {})
 
 
-def test_the_kept_documents_have_metadata_of_their_own(documents: list[Document], query: str) -> None:
-    for kept in PertinenceRerank().compress_documents(documents, query):
-        kept.metadata["page"] = "changed"
-    assert [document.metadata for document in documents] == [{"page": 1}, {"page": 2}, {"page": 3}]
-
-
 def test_documents_that_were_scored_before_are_scored_anew(documents: list[Document], query: str) -> None:
     reranker = PertinenceRerank()
     before = reranker.compress_documents(documents, "taxes due")
@@ -45,18 +39,6 @@ def test_documents_that_were_scored_before_are_scored_anew(documents: list[Docum
     ]
     assert before[0].id == "taxes"
     assert before[0].metadata["relevance_score"] > 0.5
-
-
-def test_the_kept_documents_can_be_written_as_json(documents: list[Document], query: str) -> None:
-    kept = PertinenceRerank(top_n=1).compress_documents(documents, query)
-    assert json.loads(kept[0].model_dump_json())["metadata"]["relevance_score"] > 0.5
-
-
-def test_a_pipeline_of_compressors_ends_with_the_best(documents: list[Document], query: str) -> None:
-    pipeline = DocumentCompressorPipeline(transformers=[PertinenceRerank(top_n=2), PertinenceRerank(top_n=1)])
-    assert [each.id for each in pipeline.compress_documents(documents, query)] == ["mill"]
-    assert [each.id for each in asyncio.run(pipeline.acompress_documents(documents, query))] == ["mill"]
-    assert pipeline.compress_documents([], query) == []
 
 
 def test_rerank_takes_plain_texts(documents: list[Document], query: str) -> None:
@@ -70,21 +52,6 @@ def test_rerank_takes_plain_texts(documents: list[Document], query: str) -> None
 def test_what_is_no_document_is_refused_by_its_index(documents: list[Document], query: str) -> None:
     with pytest.raises(InputError, match="document 3 must be a string, not dict"):
         PertinenceRerank().rerank([*documents, {"page_content": "text"}], query)  # type: ignore[list-item]
-
-
-def test_a_cross_encoder_scores_each_pair_with_its_own_query(documents: list[Document]) -> None:
-    queries = ["old mill", "river", "old mill", "taxes"]
-    texts = [documents[place].page_content for place in (0, 1, 2, 0)]
-    scores = PertinenceCrossEncoder().score(list(zip(queries, texts, strict=True)))
-    alone = [Reranker().score(query, [text])[0] for query, text in zip(queries, texts, strict=True)]
-    assert scores == alone
-    assert {type(score) for score in scores} == {float}
-    assert PertinenceCrossEncoder().score([]) == []
-
-
-def test_a_cross_encoder_works_where_langchain_takes_one(documents: list[Document], query: str) -> None:
-    reranker = CrossEncoderReranker(model=PertinenceCrossEncoder(), top_n=2)
-    assert [each.id for each in reranker.compress_documents(documents, query)] == ["mill", "flood"]
 
 
 def test_warming_up_loads_before_the_first_use(scorer: FakeScorer) -> None:
@@ -114,3 +81,64 @@ def test_closing_a_copy_leaves_the_original_open(
     made.clear()
     reranker.compress_documents(documents, query)
     assert made == []
+
+
+TITLED = [
+    Document(id="a", page_content="it grinds", metadata={"title": "an old mill", "year": 0}),
+    Document(id="b", page_content="it flows", metadata={"title": None, "place": "river"}),
+]
+
+
+def test_metadata_that_is_named_is_read_before_the_text(query: str, scorer: FakeScorer) -> None:
+    fields = ["title", "year", "place"]
+    kept = PertinenceRerank(metadata_fields=fields).compress_documents(TITLED, query)
+    assert scorer.requests[-1][1] == ["an old mill\n0\nit grinds", "river\nit flows"]
+    assert {each.page_content for each in kept} == {"it grinds", "it flows"}
+    PertinenceRerank(metadata_fields=fields, metadata_separator=" | ").rerank([*TITLED, "plain"], query)
+    assert scorer.requests[-1][1] == ["an old mill | 0 | it grinds", "river | it flows", "plain"]
+
+
+def test_metadata_may_decide_the_order(query: str) -> None:
+    assert PertinenceRerank().rerank(TITLED, query) == PertinenceRerank(metadata_fields=[]).rerank(
+        TITLED, query
+    )
+    kept = PertinenceRerank(metadata_fields=["title"], document_prefix="doc: ").rerank(TITLED[::-1], query)
+    assert [each["index"] for each in kept] == [1, 0]
+
+
+@pytest.mark.parametrize("bad", ["title", {"title": 1}, ["title", 3]], ids=repr)
+def test_names_of_metadata_that_are_no_list_of_names_are_refused(bad: Any, query: str) -> None:
+    with pytest.raises(OptionError, match="metadata_fields must be a list of names or None"):
+        PertinenceRerank(metadata_fields=bad)
+    reranker = PertinenceRerank()
+    reranker.metadata_fields = bad
+    with pytest.raises(OptionError, match="metadata_fields"):
+        reranker.rerank(TITLED, query)
+
+
+def test_a_separator_that_is_no_string_is_refused() -> None:
+    with pytest.raises(OptionError, match="metadata_separator must be a string, got 3"):
+        PertinenceRerank(metadata_separator=3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bad", ["text", None, {"page_content": "text"}], ids=repr)
+def test_what_is_no_document_is_named(
+    bad: Any, documents: list[Document], query: str, scorer: FakeScorer
+) -> None:
+    message = f"document 3 must be a Document, not {type(bad).__name__}"
+    with pytest.raises(InputError, match=message):
+        PertinenceRerank().compress_documents([*documents, bad], query)
+    with pytest.raises(InputError, match=message):
+        asyncio.run(PertinenceRerank().acompress_documents([*documents, bad], query))
+    assert scorer.requests == []
+
+
+@pytest.mark.parametrize("query", [None, 7, "", " \n"], ids=repr)
+def test_a_query_that_asks_nothing_is_refused_by_every_door(query: Any, documents: list[Document]) -> None:
+    reranker = PertinenceRerank()
+    for door in (reranker.compress_documents, reranker.rerank):
+        with pytest.raises(InputError, match="query"):
+            door(documents, query)
+    for adoor in (reranker.acompress_documents, reranker.arerank):
+        with pytest.raises(InputError, match="query"):
+            asyncio.run(adoor(documents, query))
