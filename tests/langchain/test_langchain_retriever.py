@@ -54,6 +54,7 @@ def test_the_threshold_comes_before_k(first: BaseRetriever, query: str) -> None:
     scores = [each.metadata["relevance_score"] for each in PertinenceRetriever(retriever=first).invoke(query)]
     assert len(PertinenceRetriever(retriever=first, threshold=scores[1], k=3).invoke(query)) == 2
     assert len(PertinenceRetriever(retriever=first, threshold=scores[1], k=1).invoke(query)) == 1
+    assert len(PertinenceRetriever(retriever=first).invoke(query, threshold=scores[1])) == 2
 
 
 def test_how_many_candidates_there_are_is_the_other_retrievers_business(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
 
@@ -16,10 +15,7 @@ from langchain_core.callbacks import (
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 
-__all__ = ["AsyncRecorder", "FirstStage", "Given", "Recorder", "given"]
-
-# What `Given` finds, for whoever asks in this context.
-given: ContextVar[list[Document]] = ContextVar("given")
+__all__ = ["AsyncRecorder", "FirstStage", "Recorder"]
 
 
 class FirstStage(BaseRetriever):
@@ -36,20 +32,6 @@ class FirstStage(BaseRetriever):
         self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun
     ) -> list[Document]:
         return self.documents
-
-
-class Given(BaseRetriever):
-    """Gives back what `given` holds, so that one retriever serves any documents."""
-
-    def _get_relevant_documents(
-        self, query: str, *, run_manager: CallbackManagerForRetrieverRun
-    ) -> list[Document]:
-        return given.get()
-
-    async def _aget_relevant_documents(
-        self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun
-    ) -> list[Document]:
-        return given.get()
 
 
 class Runs:

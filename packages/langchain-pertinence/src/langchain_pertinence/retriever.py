@@ -37,8 +37,8 @@ class PertinenceRetriever(DocumentFields, BaseRetriever):
 
     Attributes:
         retriever: any retriever, or any other runnable that takes a query and gives documents.
-        k: how many documents to keep, after `threshold`; None keeps all. A call may ask for another
-            number: `invoke(query, k=3)`.
+        k: how many documents to keep, after `threshold`; None keeps all. A call may ask for others:
+            `invoke(query, k=3, threshold=0.5)`.
     """
 
     model_config = CONFIG
@@ -56,15 +56,25 @@ class PertinenceRetriever(DocumentFields, BaseRetriever):
             raise OptionError(f"retriever must be a retriever or another Runnable, got {given!r}")
 
     def _get_relevant_documents(
-        self, query: str, *, run_manager: CallbackManagerForRetrieverRun, k: int | None = None
+        self,
+        query: str,
+        *,
+        run_manager: CallbackManagerForRetrieverRun,
+        k: int | None = None,
+        threshold: float | None = None,
     ) -> list[Document]:
-        options = self._options(k=k)
+        options = self._options(k=k, threshold=threshold)
         found = self.retriever.invoke(check_query(query), {"callbacks": run_manager.get_child()})
         return self._step(options, found, query, run_manager.get_child(), _STEP)
 
     async def _aget_relevant_documents(
-        self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun, k: int | None = None
+        self,
+        query: str,
+        *,
+        run_manager: AsyncCallbackManagerForRetrieverRun,
+        k: int | None = None,
+        threshold: float | None = None,
     ) -> list[Document]:
-        options = self._options(k=k)
+        options = self._options(k=k, threshold=threshold)
         found = await self.retriever.ainvoke(check_query(query), {"callbacks": run_manager.get_child()})
         return await self._astep(options, found, query, run_manager.get_child(), _STEP)
