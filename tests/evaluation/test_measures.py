@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import Any
 
 import ir_measures
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +13,7 @@ from hypothesis import strategies as st
 from pertinence.errors import InputError
 from pertinence.evaluation import Evaluation, Plan, open_folder
 from pertinence.evaluation.measures import headline, measurer, parse_measures
-from support.evaluation import Scoring, write_beir
+from support.evaluation import Peer, Scoring, write_beir
 
 NAMES = ("RP", "MRR@10", "nDCG@10", "MAP", "R@5", "P@3", "nDCG@3")
 
@@ -82,20 +80,6 @@ def test_query_by_query_they_equal_ir_measures_over_all_queries(
 def _theirs(name: str) -> str:
     ours, _, cut = name.partition("@")
     return {"RP": "Rprec", "MRR": "RR", "MAP": "AP"}.get(ours, ours) + (f"@{cut}" if cut else "")
-
-
-class Peer:
-    """What sentence-transformers' evaluator asks of a cross-encoder."""
-
-    def __init__(self, scores: dict[tuple[str, str], float]) -> None:
-        self._scores = scores
-        self.model_card_data = self
-
-    def set_evaluation_metrics(self, *_: Any) -> None:
-        """Where a real model would write them into its card."""
-
-    def predict(self, pairs: list[list[str]], **_: Any) -> np.ndarray:
-        return np.array([self._scores[query, text] for query, text in pairs])
 
 
 @pytest.fixture

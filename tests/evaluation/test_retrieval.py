@@ -243,7 +243,7 @@ def test_a_real_embedder_is_told_by_its_files(
 ) -> None:
     from support.embedders import build_embedder
 
-    folder = build_embedder("bert", tmp_path / "model")
+    folder = build_embedder("tiny-embedder", tmp_path / "model")
     with Embedder(str(folder)) as embedder:
         system = EmbedderSystem("model", embedder)
         results = evaluation(many, tmp_path / "out", queries=5).run(

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pertinence.evaluation.checkpoint import Ranked
 from pertinence.evaluation.systems import Kind
 from pertinence.evaluation.tasks import Task
 
-__all__ = ["Scoring", "write_beir", "write_jsonl", "write_run"]
+__all__ = ["Peer", "Scoring", "write_beir", "write_jsonl", "write_run"]
 
 Score = Callable[[str, str], float]
 
@@ -104,3 +106,17 @@ class Scoring:
 
     def close(self) -> None:
         self.closed = True
+
+
+class Peer:
+    """What sentence-transformers' evaluator asks of a cross-encoder."""
+
+    def __init__(self, scores: Mapping[tuple[str, str], float]) -> None:
+        self._scores = scores
+        self.model_card_data = self
+
+    def set_evaluation_metrics(self, *_: Any) -> None:
+        """Where a real model would write them into its card."""
+
+    def predict(self, pairs: list[list[str]], **_: Any) -> np.ndarray:
+        return np.array([self._scores[query, text] for query, text in pairs])

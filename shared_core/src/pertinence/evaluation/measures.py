@@ -74,15 +74,17 @@ def _parsed(name: str) -> MeasureName:
     match = _FORM.fullmatch(name)
     known = {each.casefold(): each for each in _NAMES}
     if match is None or (ours := known.get(match[1].casefold())) is None:
-        near = get_close_matches(
-            name, [f"{each}@10" if cut else each for each, (_, cut) in _NAMES.items()], n=1
-        )
+        spelled = {_example(each).casefold(): _example(each) for each in _NAMES}
+        near = [spelled[each] for each in get_close_matches(name.casefold(), spelled, n=1)]
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise InputError(f"unknown measure {name!r}{hint}; there are RP, MRR@k, nDCG@k, MAP, R@k and P@k")
     if _NAMES[ours][1] != (match[2] is not None):
-        form = f"{ours}@10" if _NAMES[ours][1] else ours
-        raise InputError(f"measure {name!r} is written {form!r}")
+        raise InputError(f"measure {name!r} is written {_example(ours)!r}")
     return ours if match[2] is None else f"{ours}@{match[2]}"
+
+
+def _example(ours: str) -> str:
+    return f"{ours}@10" if _NAMES[ours][1] else ours
 
 
 def _theirs(name: MeasureName) -> str:
