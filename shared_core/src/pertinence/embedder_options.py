@@ -56,6 +56,8 @@ class EmbedderOptions(Options):
     """What can be asked of an embedder, as plain data: `Options` less those that only rank, and these.
 
     Attributes:
+        model: a folder, or a name on the hub; with `base_url`, the server's name for it.
+        max_length: tokens of a text, special tokens included; None takes the model's own limit.
         truncate_dim: keep the first numbers of every vector (Matryoshka); None takes what the model's
             own settings say, which for most is all.
         normalize: True brings every vector to length 1, after any cut; False leaves out the Normalize

@@ -11,7 +11,7 @@ from typing import Generic, SupportsIndex, TypeVar, overload
 import numpy as np
 
 from pertinence.errors import OptionError, ScoreError
-from pertinence.scorer import ScoreKind, ScoreKindName, Scores
+from pertinence.scorer import ScoreKind, ScoreKindName, Scores, notes_on
 
 __all__ = [
     "RankedDocument",
@@ -102,17 +102,7 @@ class Ranking(Sequence[RankedDocument[T]], Generic[T]):
     @property
     def notes(self) -> list[str]:
         """What a reader of the scores should know of the texts behind them, in words; mostly nothing."""
-        untold = "the server does not tell whether it cut long texts"
-        counted = {
-            "cut to fit the model": self.truncated or 0,
-            "empty": self.empty,
-            "repaired (a lone surrogate, read as U+FFFD)": self.repaired,
-        }
-        return ([untold] if self.truncated is None and self.total else []) + [
-            f"{count} of {self.total} {'was' if count == 1 else 'were'} {what}"
-            for what, count in counted.items()
-            if count
-        ]
+        return notes_on(self.total, truncated=self.truncated, empty=self.empty, repaired=self.repaired)
 
 
 def _brief(document: object) -> str:

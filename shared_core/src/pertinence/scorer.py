@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from pertinence.errors import InputError
 
-__all__ = ["SCORE_KINDS", "Float32", "ScoreKind", "ScoreKindName", "Scorer", "Scores", "sigmoid"]
+__all__ = ["SCORE_KINDS", "Float32", "ScoreKind", "ScoreKindName", "Scorer", "Scores", "notes_on", "sigmoid"]
 
 ScoreKind = Literal["probability", "logit", "raw"]
 # What may be asked for; what comes back says which kind it is.
@@ -82,3 +82,18 @@ def sigmoid(logits: Float32) -> Float32:
     """`1 / (1 + exp(-x))`, computed without overflow at either end; float32 in and out."""
     small = np.exp(-np.abs(logits))
     return np.where(logits >= 0, 1 / (1 + small), small / (1 + small)).astype(np.float32)
+
+
+def notes_on(total: int, *, truncated: int | None, empty: int, repaired: int) -> list[str]:
+    """What was done to so many texts, in words; see `Scores` for what is counted."""
+    untold = "the server does not tell whether it cut long texts"
+    counted = {
+        "cut to fit the model": truncated or 0,
+        "empty": empty,
+        "repaired (a lone surrogate, read as U+FFFD)": repaired,
+    }
+    return ([untold] if truncated is None and total else []) + [
+        f"{count} of {total} {'was' if count == 1 else 'were'} {what}"
+        for what, count in counted.items()
+        if count
+    ]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pertinence.errors import OptionError
-from pertinence.scorer import Float32
+from pertinence.scorer import Float32, notes_on
 
 __all__ = ["Embeddings", "Form", "PrecisionName", "Role", "Vectoriser", "Vectors", "number_of", "unit"]
 
@@ -40,6 +40,12 @@ class Embeddings:
     empty: int = 0
     repaired: int = 0
     usage: Mapping[str, int] = field(default_factory=dict, hash=False)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the vectors should know of the texts behind them, in words; mostly nothing."""
+        total = len(self.values)
+        return notes_on(total, truncated=self.truncated, empty=self.empty, repaired=self.repaired)
 
 
 class Vectoriser(Protocol):

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol
 
-from pertinence.cli import doctor, evaluate, export, models, rank, tune
+from pertinence.cli import doctor, embed, evaluate, export, models, rank, tune
 from pertinence.errors import PertinenceError
 
 __all__ = ["COMMANDS", "Command", "main"]
@@ -36,6 +36,7 @@ class Command(Protocol):
 
 COMMANDS: Mapping[str, Command] = {
     "rank": rank,
+    "embed": embed,
     "evaluate": evaluate,
     "models": models,
     "export": export,

@@ -6,14 +6,17 @@ import argparse
 import inspect
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from types import NoneType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from pertinence.integration import options_from
+from pertinence.integration import EmbedderOptions, options_from
 from pertinence.options import Options
 
-__all__ = ["add_options", "flag", "options_of"]
+__all__ = ["add_options", "embedder_options_of", "flag", "options_of"]
+
+K = TypeVar("K", bound=Options)
 
 # A command line can be read by every process of the machine: secrets come from the environment, from
 # HF_TOKEN and PERTINENCE_API_KEY.
@@ -26,11 +29,13 @@ def flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def add_options(parser: argparse.ArgumentParser, names: Iterable[str] | None = None) -> None:
-    """Add the flags of these options; of all that have one if no names are given."""
-    hints, explained, defaults = get_type_hints(Options), _explained(), Options()
-    group = parser.add_argument_group("options of the reranker")
-    for name in Options.names() if names is None else names:
+def add_options(
+    parser: argparse.ArgumentParser, names: Iterable[str] | None = None, kind: type[Options] = Options
+) -> None:
+    """Add the flags of these options; of all of this kind that have one if no names are given."""
+    hints, explained, defaults = get_type_hints(kind), _explained(kind), kind()
+    group = parser.add_argument_group(f"options of the {'reranker' if kind is Options else 'embedder'}")
+    for name in kind.names() if names is None else names:
         if name in _NO_FLAG:
             continue
         default = getattr(defaults, name)
@@ -48,9 +53,18 @@ def options_of(arguments: argparse.Namespace, **fixed: Any) -> Options:
     Raises:
         OptionError: a value that an option does not take; it is named as its flag.
     """
-    values = {name: value for name, value in vars(arguments).items() if name in Options.names()}
-    words = {name: flag(name) for name in Options.names()}
-    return options_from({words[name]: value for name, value in {**values, **fixed}.items()}, words)
+    return _options_of(arguments, Options, fixed)
+
+
+def embedder_options_of(arguments: argparse.Namespace) -> EmbedderOptions:
+    """`options_of` for a command that embeds."""
+    return _options_of(arguments, EmbedderOptions, {})
+
+
+def _options_of(arguments: argparse.Namespace, kind: type[K], fixed: Mapping[str, Any]) -> K:
+    values = {name: value for name, value in vars(arguments).items() if name in kind.names()}
+    words = {name: flag(name) for name in kind.names()}
+    return options_from({words[name]: value for name, value in {**values, **fixed}.items()}, words, kind)
 
 
 def _reading(hint: Any) -> dict[str, Any]:
@@ -61,9 +75,13 @@ def _reading(hint: Any) -> dict[str, Any]:
         return {"type": _switch_or_text, "metavar": "true|false|PATH"}
     kind = next(each for each in (*get_args(hint), hint) if each is not NoneType)
     if kind is bool:
-        return {"action": "store_true"}
+        # What may be neither on nor off has a flag for each.
+        either = NoneType in get_args(hint)
+        return {"action": argparse.BooleanOptionalAction if either else "store_true"}
     if get_origin(kind) is Mapping:
         return {"type": _json_object, "metavar": "JSON"}
+    if get_origin(kind) is Sequence:
+        return {"type": _json_file, "metavar": "FILE"}
     return {"type": kind, "metavar": _METAVARS[kind]}
 
 
@@ -81,12 +99,21 @@ def _json_object(text: str) -> dict[str, Any]:
     return value
 
 
-def _explained() -> dict[str, str]:
-    """The lines of the class's docstring, in the words of a command line."""
-    _, _, attributes = (inspect.getdoc(Options) or "").partition("Attributes:\n")
-    explained = {}
+def _json_file(path: str) -> Any:
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{path} is not valid JSON: {error}") from error
+
+
+def _explained(kind: type[Options]) -> dict[str, str]:
+    """The lines of the class's docstring and its parents', in the words of a command line."""
+    explained = {} if kind is Options else _explained(Options)
+    _, _, attributes = (inspect.getdoc(kind) or "").partition("Attributes:\n")
     for match in re.finditer(r"^    (\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE):
         text = " ".join(match[2].split()).rstrip(".")
-        text = re.sub(r"`(\w+)`", lambda each: flag(each[1]) if each[1] in Options.names() else each[1], text)
+        text = re.sub(r"`(\w+)`", lambda each: flag(each[1]) if each[1] in kind.names() else each[1], text)
         explained[match[1]] = re.sub(r"\bNone\b", "no value", text)
     return explained

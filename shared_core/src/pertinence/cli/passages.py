@@ -6,13 +6,13 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from pertinence.errors import InputError
 
-__all__ = ["Passage", "add_passage_arguments", "read_passages"]
+__all__ = ["Passage", "add_passage_arguments", "passages_of", "read_passages"]
 
 _STDIN = "-"
 _JSONL_SUFFIXES = {".jsonl", ".ndjson"}
@@ -21,10 +21,11 @@ _BOM = "\ufeff"
 
 @dataclass(frozen=True, kw_only=True)
 class Passage:
-    """A text, and the JSON object that it came in, if any."""
+    """A text, the JSON object that it came in, if any, and where it stands."""
 
     text: str
     record: Mapping[str, Any] | None = None
+    place: str = field(default="", compare=False)
 
 
 def add_passage_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +52,16 @@ def add_passage_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def read_passages(arguments: argparse.Namespace) -> list[Passage]:
-    """The documents that the arguments name.
+    """The documents that the arguments name, all at once.
+
+    Raises:
+        InputError: as `passages_of`.
+    """
+    return list(passages_of(arguments))
+
+
+def passages_of(arguments: argparse.Namespace) -> Iterator[Passage]:
+    """The documents that the arguments name, read one by one as they are asked for.
 
     Raises:
         InputError: none are named, they are named twice, or what was read cannot be used; the message
@@ -66,16 +76,20 @@ def read_passages(arguments: argparse.Namespace) -> list[Passage]:
             raise InputError("--format and --field say how to read a file or standard input, not arguments")
         if _STDIN in words:
             raise InputError("`-` reads standard input only when it stands alone")
-        return [Passage(text=word) for word in words]
+        return (Passage(text=word, place=f"text {number}") for number, word in enumerate(words, start=1))
     if words or source == _STDIN:
-        return list(_read(sys.stdin.buffer, "standard input", arguments))
+        return _read(sys.stdin.buffer, "standard input", arguments)
     if source is None:
         if sys.stdin is None or sys.stdin.isatty():
             raise InputError("no documents: give them as arguments, with --documents, or on standard input")
-        return list(_read(sys.stdin.buffer, "standard input", arguments))
+        return _read(sys.stdin.buffer, "standard input", arguments)
+    return _read_file(source, arguments)
+
+
+def _read_file(source: str, arguments: argparse.Namespace) -> Iterator[Passage]:
     try:
         with open(source, "rb") as file:
-            return list(_read(file, source, arguments))
+            yield from _read(file, source, arguments)
     except OSError as error:
         raise InputError(f"{source} cannot be read: {error.strerror}") from error
 
@@ -84,10 +98,10 @@ def _read(file: BinaryIO, name: str, arguments: argparse.Namespace) -> Iterator[
     by_name = "jsonl" if arguments.field or Path(name).suffix.lower() in _JSONL_SUFFIXES else "lines"
     lines = _lines(file, name)
     if (arguments.format or by_name) == "lines":
-        return (Passage(text=line) for _, line in lines)
-    field = arguments.field or "text"
+        return (Passage(text=line, place=place) for place, line in lines)
+    name_of_text = arguments.field or "text"
     # An empty line is no object; a text line that is empty is an empty document.
-    return (_parse(line, place, field) for place, line in lines if line and not line.isspace())
+    return (_parse(line, place, name_of_text) for place, line in lines if line and not line.isspace())
 
 
 def _lines(file: BinaryIO, name: str) -> Iterator[tuple[str, str]]:
@@ -101,15 +115,15 @@ def _lines(file: BinaryIO, name: str) -> Iterator[tuple[str, str]]:
         yield place, line.removeprefix(_BOM if number == 1 else "").removesuffix("\n").removesuffix("\r")
 
 
-def _parse(line: str, place: str, field: str) -> Passage:
+def _parse(line: str, place: str, name: str) -> Passage:
     try:
         record = json.loads(line)
     except ValueError as error:
         raise InputError(f"{place}: not valid JSON: {error}") from error
     if not isinstance(record, dict):
         raise InputError(f"{place}: must be a JSON object, not {type(record).__name__}")
-    if field not in record:
-        raise InputError(f"{place}: no field {field!r}; it has {', '.join(map(repr, record)) or 'none'}")
-    if not isinstance(record[field], str):
-        raise InputError(f"{place}: field {field!r} must be a string, not {type(record[field]).__name__}")
-    return Passage(text=record[field], record=record)
+    if name not in record:
+        raise InputError(f"{place}: no field {name!r}; it has {', '.join(map(repr, record)) or 'none'}")
+    if not isinstance(record[name], str):
+        raise InputError(f"{place}: field {name!r} must be a string, not {type(record[name]).__name__}")
+    return Passage(text=record[name], record=record, place=place)

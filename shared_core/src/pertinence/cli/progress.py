@@ -14,14 +14,16 @@ _LOOKED_AT_EVERY = 0.1
 
 
 @contextmanager
-def following(done: Callable[[], int], total: int, *, shown_after: float = _SHOWN_AFTER) -> Iterator[None]:
+def following(
+    done: Callable[[], int], total: int | None, *, shown_after: float = _SHOWN_AFTER
+) -> Iterator[None]:
     """Inside, a bar follows `done()` up to `total`, if standard error is a terminal.
 
     It only looks on: the work is handed over in one piece, so its result is the same with and without.
 
     Args:
         done: how many are done; called from a thread of its own.
-        total: how many there are.
+        total: how many there are; None if nobody knows yet.
         shown_after: seconds before which no bar is shown.
     """
     if sys.stderr is None or not sys.stderr.isatty():

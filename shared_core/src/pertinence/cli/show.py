@@ -8,13 +8,13 @@ import re
 import shutil
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pertinence.cli.passages import Passage
 from pertinence.ranking import RankedDocument, Ranking
 
-__all__ = ["cut", "jsonl", "notes", "print_jsonl", "print_table", "table"]
+__all__ = ["cut", "json_line", "jsonl", "notes", "print_jsonl", "print_table", "reconfigure", "table"]
 
 _OURS = ("index", "score")
 _NARROWEST = 20
@@ -29,14 +29,14 @@ _SCALES = {
 def print_table(ranking: Ranking[Passage]) -> None:
     """The table, as wide as the terminal."""
     # A terminal that cannot show a character shows a question mark in its place.
-    _reconfigure(errors="replace")
+    reconfigure(errors="replace")
     for line in table(ranking, shutil.get_terminal_size().columns):
         print(line)
 
 
 def print_jsonl(ranking: Ranking[Passage]) -> None:
     """The lines, in UTF-8 whatever the locale says, as JSON wants it."""
-    _reconfigure(encoding="utf-8")
+    reconfigure(encoding="utf-8")
     for item in ranking:
         print(jsonl(item))
 
@@ -50,6 +50,11 @@ def jsonl(item: RankedDocument[Passage]) -> str:
     document = item.document.record or {"text": item.document.text}
     line = {"index": item.index, "score": item.score}
     line.update({name: value for name, value in document.items() if name not in _OURS})
+    return json_line(line)
+
+
+def json_line(line: Mapping[str, Any]) -> str:
+    """An object on one line, with escapes where it holds what has no encoding or may end a line."""
     written = json.dumps(line, ensure_ascii=False)
     return json.dumps(line) if _NEEDS_ESCAPE.search(written) else written
 
@@ -87,7 +92,8 @@ def _columns(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def _reconfigure(*, encoding: str | None = None, errors: str | None = None) -> None:
+def reconfigure(*, encoding: str | None = None, errors: str | None = None) -> None:
+    """Have standard output written in this encoding, or what it cannot show treated so."""
     # What a host put in the place of standard output is its own affair.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding=encoding, errors=errors)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from pertinence.errors import ModelError
+from pertinence.local.backends.outputs import Logits, Reader
 from pertinence.local.batching import Batch
+from pertinence.local.embedding.head import Head
+from pertinence.local.embedding.loading import EmbedderSpec
 from pertinence.local.loading import ModelSpec
 from pertinence.scorer import Float32
 
@@ -35,28 +37,33 @@ def open_backend(spec: ModelSpec) -> Backend:
         ModelError: the files cannot be loaded.
     """
     # Each runtime is imported by its own file alone, when it is first needed.
-    if spec.backend == "onnx":
-        from pertinence.local.backends.onnx import OnnxBackend
+    if spec.backend == "torch":
+        from pertinence.local.backends.torch import TorchBackend
 
-        return OnnxBackend(spec)
-    if spec.backend == "openvino":
-        from pertinence.local.backends.openvino import OpenvinoBackend
-
-        return OpenvinoBackend(spec)
-    from pertinence.local.backends.torch import TorchBackend
-
-    return TorchBackend(spec)
+        return TorchBackend(spec)
+    return _open_network(spec, Logits())
 
 
-def open_embedding_backend(spec: ModelSpec) -> Backend:
+def open_embedding_backend(spec: EmbedderSpec) -> Backend:
     """Load the embedding model that `spec` describes; `run` gives its pooled vectors.
 
     Raises:
         MissingExtraError: the backend is not installed.
-        ModelError: the files cannot be loaded, or the backend does not run embedding models.
+        ModelError: the files cannot be loaded.
     """
     if spec.backend == "torch":
         from pertinence.local.backends.torch import TorchEmbeddingBackend
 
         return TorchEmbeddingBackend(spec)
-    raise ModelError(f"{spec.name}: the {spec.backend} backend does not run embedding models")
+    return _open_network(spec, Head(spec.chain))
+
+
+def _open_network(spec: ModelSpec, reader: Reader) -> Backend:
+    """The network on a runtime that reads it from a file, and what reads its output."""
+    if spec.backend == "onnx":
+        from pertinence.local.backends.onnx import OnnxBackend
+
+        return OnnxBackend(spec, reader)
+    from pertinence.local.backends.openvino import OpenvinoBackend
+
+    return OpenvinoBackend(spec, reader)

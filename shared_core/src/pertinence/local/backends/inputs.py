@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
 
 from pertinence.errors import ModelError
+from pertinence.local.batching import Batch
 from pertinence.local.loading import ModelSpec
 
-__all__ = ["read_by"]
+__all__ = ["one_by_one", "read_by"]
 
 _FIELDS = {"input_ids": "ids", "attention_mask": "mask", "token_type_ids": "types"}
 
@@ -22,3 +24,10 @@ def read_by(spec: ModelSpec, names: Sequence[str]) -> dict[str, str]:
         if name not in _FIELDS:
             raise ModelError(f"{spec.name}: its network asks for an unknown input {name!r}")
     return {name: _FIELDS[name] for name in names}
+
+
+def one_by_one(batch: Batch) -> Iterator[Batch]:
+    """The rows of a batch, each as a batch without padding."""
+    arrays = {field.name: getattr(batch, field.name) for field in fields(batch)}
+    for row, length in enumerate(batch.mask.sum(axis=1)):
+        yield replace(batch, **{name: array[row : row + 1, :length] for name, array in arrays.items()})

@@ -1,6 +1,7 @@
-"""A cross-encoder without what its score never reads: in its last layer, every row but the first token's.
+"""A network without what is never read of it: in its last layer, every row but the first token's.
 
-A sequence classifier of the BERT family looks at the first token only. Its last layer then needs keys
+A sequence classifier of the BERT family looks at the first token only, and so does a pooling that takes the
+first token's vector. Their last layer then needs keys
 and values of all tokens, but query, output and feed-forward of one: of that layer's products a sixth is
 left, and the same numbers come out. Two layers of two, that is 42% less work; of six, 14%.
 """
@@ -19,7 +20,7 @@ try:
 except ImportError as error:
     raise MissingExtraError.of("the torch backend", "torch") from error
 
-__all__ = ["make_lean"]
+__all__ = ["make_lean", "tolerance"]
 
 _log = logging.getLogger(__name__)
 
@@ -31,27 +32,32 @@ _READ_FIRST_TOKEN = {
     "RobertaForSequenceClassification",
     "XLMRobertaForSequenceClassification",
 }
+# Networks without a head, for those who read of them the first token alone.
+_WITHOUT_HEAD = {"BertModel", "CamembertModel", "ElectraModel", "RobertaModel", "XLMRobertaModel"}
 # Attentions that are given their mask as (batch, heads or 1, queries, keys), or none.
 _MASKED_BY_QUERY = {"eager", "sdpa"}
 # Sums of other lengths round differently; more than so many roundings, and it is another function.
 _ROUNDINGS = 1000
 
 
-def make_lean(network: Any) -> bool:
+def make_lean(network: Any, *, first_token_read: bool = False) -> bool:
     """Replace the last layer of `network` in place by one that computes the first token's row alone.
 
     Nothing is replaced where the architecture is not known to allow it, or where a first small batch
     shows other numbers than before.
 
     Args:
-        network: a sequence classifier of transformers.
+        network: a sequence classifier of transformers, or a network without a head.
+        first_token_read: of a network without a head, the first token's vector alone is read; its
+            other vectors will be missing.
 
     Returns:
         Whether the layer was replaced.
     """
     config = network.config
+    known = _WITHOUT_HEAD if first_token_read else _READ_FIRST_TOKEN
     if (
-        type(network).__name__ not in _READ_FIRST_TOKEN
+        type(network).__name__ not in known
         or config._attn_implementation not in _MASKED_BY_QUERY
         or getattr(config, "is_decoder", False)
         or getattr(config, "position_embedding_type", None) not in (None, "absolute")
@@ -67,7 +73,7 @@ def make_lean(network: Any) -> bool:
     try:
         after = _probe(network)
         same = after.shape == before.shape and bool(
-            (after - before).abs().max() <= _tolerance(network, before)
+            (after - before).abs().max() <= tolerance(network, before)
         )
     except (RuntimeError, TypeError) as error:
         _log.debug("the last layer of %s is called in another way: %s", type(network).__name__, error)
@@ -118,16 +124,17 @@ class _FirstTokenLayer(nn.Module):
 
 
 def _probe(network: Any) -> torch.Tensor:
-    """Logits of two rows of different length, float32."""
+    """What is read of two rows of different length: logits or the first token's vector, float32."""
     parameter = next(network.parameters())
     ids = torch.arange(10, 26, device=parameter.device).remainder(network.config.vocab_size).reshape(2, 8)
     mask = torch.ones_like(ids)
     mask[1, 5:] = 0
     with torch.inference_mode():
-        logits: torch.Tensor = network(input_ids=ids, attention_mask=mask).logits.float()
-    return logits
+        output: torch.Tensor = network(input_ids=ids, attention_mask=mask)[0].float()
+    return output if output.ndim == 2 else output[:, 0]
 
 
-def _tolerance(network: nn.Module, logits: torch.Tensor) -> float:
+def tolerance(network: nn.Module, logits: torch.Tensor) -> float:
+    """How far another order of the same sums may move the output of `network`."""
     rounding = torch.finfo(next(network.parameters()).dtype).eps
     return min(0.2, _ROUNDINGS * rounding) * max(1.0, float(logits.abs().max()))

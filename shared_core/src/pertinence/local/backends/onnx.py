@@ -8,8 +8,9 @@ import numpy as np
 import onnxruntime
 
 from pertinence.errors import ModelError
-from pertinence.local.backends.inputs import read_by
-from pertinence.local.batching import Batch, Ids
+from pertinence.local.backends.inputs import one_by_one, read_by
+from pertinence.local.backends.outputs import Reader
+from pertinence.local.batching import Batch
 from pertinence.local.devices import usable_cores
 from pertinence.local.loading import ModelSpec
 from pertinence.local.networks import network_file
@@ -29,34 +30,25 @@ class OnnxBackend:
     batch_tokens = 512
     width_multiple = 1
 
-    def __init__(self, spec: ModelSpec) -> None:
+    def __init__(self, spec: ModelSpec, reader: Reader) -> None:
         self._session = _open(network_file(spec, "onnx", spec.dtype))
         self._fields = read_by(spec, [item.name for item in self._session.get_inputs()])
-        self._output = self._session.get_outputs()[0].name
+        outputs = {item.name: len(item.shape) for item in self._session.get_outputs()}
+        self._reader, self._output = reader, list(outputs)[reader.pick(outputs)]
         # Its int8 products take one scale for all activations of a run: a score would depend on the
         # batch's other pairs. Pairs run alone cost 5% more (docs/benchmarks.md), and need no padding.
         self._alone = spec.dtype == "int8"
 
     def run(self, batch: Batch) -> Float32:
-        """Raw outputs, float32 of shape (rows, labels)."""
+        """Raw outputs, float32 of shape (rows, labels), or vectors of shape (rows, dims)."""
         if not self._alone:
-            return self._rows({name: getattr(batch, field) for name, field in self._fields.items()})
-        lengths = batch.mask.sum(axis=1)
-        return np.concatenate(
-            [
-                self._rows(
-                    {
-                        name: getattr(batch, field)[row : row + 1, :length]
-                        for name, field in self._fields.items()
-                    }
-                )
-                for row, length in enumerate(lengths)
-            ]
-        )
+            return self._rows(batch)
+        return np.concatenate([self._rows(each) for each in one_by_one(batch)])
 
-    def _rows(self, feed: dict[str, Ids]) -> Float32:
-        rows = np.asarray(self._session.run([self._output], feed)[0], dtype=np.float32)
-        return rows.reshape(len(next(iter(feed.values()))), -1)
+    def _rows(self, batch: Batch) -> Float32:
+        feed = {name: getattr(batch, field) for name, field in self._fields.items()}
+        values = np.asarray(self._session.run([self._output], feed)[0], dtype=np.float32)
+        return self._reader.rows(values, batch)
 
     def close(self) -> None:
         """Give the model's memory back."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from pertinence.errors import MissingExtraError, ModelError
 from pertinence.local.backends.inputs import read_by
+from pertinence.local.backends.outputs import Reader
 from pertinence.local.batching import Batch
 from pertinence.local.cache import compiled_folder
 from pertinence.local.devices import usable_cores
@@ -39,7 +40,7 @@ class OpenvinoBackend:
     # bfloat16 logit moved by up to .017 of the spread, an int8 one by .047.
     width_multiple = 16
 
-    def __init__(self, spec: ModelSpec) -> None:
+    def __init__(self, spec: ModelSpec, reader: Reader) -> None:
         # From there on it hardly matters, for MiniLM as for CamemBERT: 512 take 5 to 10% longer.
         self.batch_tokens = 1024 if spec.dtype == "float32" else 2048
         path = network_file(spec, "openvino", spec.dtype)
@@ -54,19 +55,27 @@ class OpenvinoBackend:
             compiled = core.compile_model(network, "CPU", _settings(spec))
         except RuntimeError as error:
             raise ModelError(f"{path} cannot be loaded by OpenVINO: {_first_line(error)}") from error
+        outputs = {_name(item, place): len(item.partial_shape) for place, item in enumerate(compiled.outputs)}
+        self._reader, self._output = reader, reader.pick(outputs)
         self._request = compiled.create_infer_request()
         self._fields = read_by(spec, [item.get_any_name() for item in compiled.inputs])
 
     def run(self, batch: Batch) -> Float32:
-        """Raw outputs, float32 of shape (rows, labels)."""
+        """Raw outputs, float32 of shape (rows, labels), or vectors of shape (rows, dims)."""
         inputs = [getattr(batch, field) for field in self._fields.values()]
         outputs = self._request.infer(inputs, share_inputs=True, share_outputs=True)
+        values = np.asarray(outputs[self._output], dtype=np.float32)
         # A copy, because the next run writes where this one's output is.
-        return np.array(outputs[0], dtype=np.float32).reshape(len(batch.ids), -1)
+        return np.array(self._reader.rows(values, batch))
 
     def close(self) -> None:
         """Give the model's memory back."""
         del self._request
+
+
+def _name(output: Any, place: int) -> str:
+    names = sorted(output.names)
+    return names[0] if names else f"output {place}"
 
 
 def _settings(spec: ModelSpec) -> dict[str, Any]:

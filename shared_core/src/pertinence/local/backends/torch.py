@@ -14,6 +14,8 @@ from pertinence.errors import MissingExtraError, ModelError
 from pertinence.local.backends.fit import watched
 from pertinence.local.backends.lean import make_lean
 from pertinence.local.batching import Batch
+from pertinence.local.embedding.batches import TextBatch
+from pertinence.local.embedding.loading import EmbedderSpec
 from pertinence.local.legacy import folder_with
 from pertinence.local.loading import ModelSpec
 from pertinence.scorer import Float32
@@ -25,7 +27,14 @@ try:
 except ImportError as error:
     raise MissingExtraError.of("the torch backend", "torch") from error
 
-__all__ = ["TorchBackend", "TorchEmbeddingBackend", "load_cross_encoder", "network_of"]
+__all__ = [
+    "TorchBackend",
+    "TorchEmbeddingBackend",
+    "load_cross_encoder",
+    "load_sentence_transformer",
+    "network_of",
+    "read_pickled",
+]
 
 M = TypeVar("M", bound=torch.nn.Module)
 
@@ -57,26 +66,54 @@ class TorchBackend:
 
 
 class TorchEmbeddingBackend:
-    """The modules of a `sentence_transformers.SentenceTransformer`, fed with exact-length batches."""
+    """The modules of a `sentence_transformers.SentenceTransformer`, fed with exact-length batches.
+
+    A Normalize that comes last is left out: each caller has vectors in a form of its own.
+    """
 
     width_multiple = 1
 
-    def __init__(self, spec: ModelSpec) -> None:
-        self._model = _load(SentenceTransformer, spec, spec.folder).train(False)
-        self._device = self._model.device
+    def __init__(self, spec: EmbedderSpec) -> None:
+        model = load_sentence_transformer(spec)
+        self._network, *further = model.children()
+        if spec.chain.first_token_read:
+            make_lean(self._network.auto_model, first_token_read=True)
+        self._further = further[:-1] if spec.chain.normalised else further
+        self._device = model.device
         self._token_types = spec.token_types
+        self._dims = spec.chain.dims
         self.batch_tokens = _CPU_BATCH_TOKENS if self._device.type == "cpu" else _GPU_BATCH_TOKENS
 
     def run(self, batch: Batch) -> Float32:
         """Vectors, float32 of shape (rows, dims)."""
+        assert isinstance(batch, TextBatch)
+        rows = np.empty((len(batch.ids), self._dims), dtype=np.float32)
         with torch.inference_mode():
-            features = self._model(_inputs(batch, self._device, self._token_types))
-            # A model may keep the first dimensions only; sentence-transformers cuts after all modules.
-            return _rows(features["sentence_embedding"][:, : self._model.truncate_dim])
+            features = self._network(_inputs(batch, self._device, self._token_types))
+            for prompt in np.unique(batch.prompts):
+                # What comes after the network takes one length of prompt for all rows.
+                chosen = np.flatnonzero(batch.prompts == prompt)
+                rows[chosen] = _rows(self._vectors(features, chosen, int(prompt)))
+        return rows
 
     def close(self) -> None:
         """Give the model's memory back."""
-        del self._model
+        del self._network, self._further
+
+    def _vectors(
+        self, features: dict[str, torch.Tensor], rows: np.ndarray[Any, Any], prompt: int
+    ) -> torch.Tensor:
+        picked = torch.from_numpy(rows).to(self._device)
+        # In float32, whatever the network computes in: so are the weights of what comes after it.
+        part: dict[str, Any] = {
+            "token_embeddings": features["token_embeddings"][picked].float(),
+            "attention_mask": features["attention_mask"][picked],
+            "prompt_length": prompt,
+        }
+        for module in self._further:
+            part = module(part)
+        vectors: torch.Tensor = part["sentence_embedding"]
+        return vectors
 
 
 def network_of(encoder: CrossEncoder, spec: ModelSpec) -> torch.nn.Module:
@@ -105,6 +142,31 @@ def load_cross_encoder(spec: ModelSpec) -> CrossEncoder:
     else:
         encoder = _load(CrossEncoder, spec, spec.folder)
     return encoder
+
+
+def load_sentence_transformer(spec: EmbedderSpec) -> SentenceTransformer:
+    """The embedding model as sentence-transformers loads it; a network under other settings where it must.
+
+    Raises:
+        ModelError: its files cannot be loaded.
+    """
+    if not spec.translated:
+        return _load(SentenceTransformer, spec, spec.folder).train(False)
+    with folder_with(spec.config, spec.folder) as folder:
+        return _load(SentenceTransformer, spec, folder).train(False)
+
+
+def read_pickled(file: Path) -> dict[str, Float32]:
+    """The tensors of a `pytorch_model.bin`, in float32, by name; no code in it is run.
+
+    Raises:
+        ModelError: it cannot be read, or holds more than tensors.
+    """
+    try:
+        tensors = torch.load(file, map_location="cpu", weights_only=True)
+        return {name: _rows(tensor) for name, tensor in tensors.items()}
+    except Exception as error:
+        raise ModelError(f"{file} cannot be read: {error}") from error
 
 
 def _load(kind: type[M], spec: ModelSpec, folder: Path) -> M:

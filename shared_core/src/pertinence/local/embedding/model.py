@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
 from pertinence.local.backends import Backend, open_embedding_backend
+from pertinence.local.batching import Pair
+from pertinence.local.embedding.batches import TextBatch
 from pertinence.local.embedding.loading import EmbedderSpec, resolve
 from pertinence.local.embedding.tokens import PromptedTexts, SequenceEncoder
 from pertinence.local.model import LocalModel
@@ -13,7 +20,7 @@ __all__ = ["EmbeddingModel"]
 
 
 class EmbeddingModel(LocalModel[EmbedderSpec, SequenceEncoder]):
-    """A model of vectors: single texts in, one pooled row each out.
+    """A model of vectors: single texts in, one pooled row each out, before any closing Normalize.
 
     A request's texts share a role as a reranker's share a query: it stands in the query's place.
     """
@@ -21,6 +28,12 @@ class EmbeddingModel(LocalModel[EmbedderSpec, SequenceEncoder]):
     def encode_query(self, query: str, limits: PairLimits) -> PromptedTexts:
         """What makes sequences of texts that all have the role `query`, behind the prompt for it."""
         return self._encoder().prompted(self.spec.prompts[query], limits)
+
+    def pad(self, pairs: Sequence[Pair[Any]]) -> TextBatch:
+        """Arrays as the network and the pooling read them."""
+        batch = super().pad(pairs)
+        prompts = np.array([[pair.boundary] for pair in pairs], dtype=np.int64)
+        return TextBatch(ids=batch.ids, mask=batch.mask, types=batch.types, prompts=prompts)
 
     def _find(self, options: Options) -> EmbedderSpec:
         return resolve(options)
@@ -32,6 +45,7 @@ class EmbeddingModel(LocalModel[EmbedderSpec, SequenceEncoder]):
             positions=spec.positions,
             cut_left=spec.cut_left,
             lowercase=spec.lowercase,
+            include_prompt=spec.chain.pooling.include_prompt,
         )
 
     def _open_backend(self, spec: EmbedderSpec) -> Backend:

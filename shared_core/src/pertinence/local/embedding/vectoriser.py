@@ -87,8 +87,8 @@ class LocalVectoriser:
 
     def _convert(self, rows: Float32, counts: Counts) -> Embeddings:
         spec = self._lease.model.spec
-        if rows.shape[1] != spec.dims:
-            raise ScoreError(f"{self.name} gave vectors of {rows.shape[1]} where {spec.dims} were due")
+        if rows.shape[1] != spec.chain.dims:
+            raise ScoreError(f"{self.name} gave vectors of {rows.shape[1]} where {spec.chain.dims} were due")
         bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
         if len(bad):
             raise ScoreError(
@@ -108,13 +108,13 @@ class LocalVectoriser:
         Raises:
             OptionError: more numbers are to be kept than there are, or ranges of another count.
         """
-        asked = self._options
-        width = asked.truncate_dim or spec.truncate_dim or spec.dims
-        if asked.truncate_dim and width > spec.dims:
-            raise OptionError(f"truncate_dim is {width}, but {self.name} gives {spec.dims} numbers")
-        own: Literal["before"] | None = "before" if spec.normalised else None
+        asked, given = self._options, spec.chain.dims
+        width = asked.truncate_dim or min(spec.truncate_dim or given, given)
+        if width > given:
+            raise OptionError(f"truncate_dim is {width}, but {self.name} gives {given} numbers")
+        own: Literal["before"] | None = "before" if spec.chain.normalised else None
         return Form(
-            width=min(width, spec.dims),
+            width=width,
             normalise=own if asked.normalize is None else "after" if asked.normalize else None,
             precision=asked.precision,
             ranges=asked.ranges,

@@ -1,0 +1,100 @@
+"""`pertinence embed`: one vector per text, as JSON lines or as an array of numpy."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+from pertinence.cli.flags import add_options, embedder_options_of
+from pertinence.cli.passages import Passage, add_passage_arguments, passages_of
+from pertinence.cli.progress import following
+from pertinence.embedder_options import EmbedderOptions
+from pertinence.errors import InputError
+from pertinence.scorer import notes_on
+from pertinence.texts import is_empty
+from pertinence.vectors import Role
+
+__all__ = ["SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "turn texts into vectors"
+
+# Enough to fill many batches, and little to hold: texts at a time, and characters after which no more come.
+_TEXTS = 1024
+_CHARACTERS = 4_000_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `pertinence embed`."""
+    add_passage_arguments(parser)
+    parser.add_argument(
+        "--query",
+        action="store_true",
+        help="the texts are queries: they get the model's prompt for queries, and --query-prefix",
+    )
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="write to a .npy or .jsonl file in place of standard output; it appears when it is whole",
+    )
+    add_options(parser, kind=EmbedderOptions)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Embed chunk by chunk, write, and tell on standard error what had to be done to the texts."""
+    options = embedder_options_of(arguments)
+    passages = passages_of(arguments)
+    # Told below, once and in numbers.
+    logging.getLogger("pertinence.embedder").setLevel(logging.ERROR)
+    from pertinence.cli.vectors import open_writer
+    from pertinence.embedder import Embedder
+
+    role: Role = "query" if arguments.query else "document"
+    total = truncated = empty = repaired = 0
+    told = True
+    with ExitStack() as opened:
+        embedder = opened.enter_context(Embedder.from_options(options))
+        writer = opened.enter_context(open_writer(arguments.output))
+        opened.enter_context(following(lambda: embedder.rows_run, None))
+        for chunk in _chunks(passages):
+            if arguments.query:
+                _check_queries(chunk)
+            found = embedder.embed([passage.text for passage in chunk], role)
+            writer.write(chunk, found.values)
+            total += len(chunk)
+            told &= found.truncated is not None
+            truncated += found.truncated or 0
+            empty += found.empty
+            repaired += found.repaired
+        if not total and arguments.output is not None:
+            writer.write([], embedder.embed([]).values)
+    notes = notes_on(total, truncated=truncated if told else None, empty=empty, repaired=repaired)
+    if writer.renamed:
+        notes.append(f"{writer.renamed} of {total} had a field named index or vector, which is replaced")
+    for note in notes if total else ["there were no texts to embed"]:
+        print(f"pertinence embed: {note}", file=sys.stderr)
+    return 0
+
+
+def _chunks(passages: Iterator[Passage]) -> Iterator[list[Passage]]:
+    """The texts in pieces that are small enough to hold."""
+    while chunk := list(_chunk(passages)):
+        yield chunk
+
+
+def _chunk(passages: Iterator[Passage]) -> Iterator[Passage]:
+    room = _CHARACTERS
+    for passage in itertools.islice(passages, _TEXTS):
+        yield passage
+        room -= len(passage.text)
+        if room <= 0:
+            return
+
+
+def _check_queries(chunk: list[Passage]) -> None:
+    for passage in chunk:
+        if is_empty(passage.text):
+            raise InputError(f"{passage.place}: a query is empty or only whitespace")

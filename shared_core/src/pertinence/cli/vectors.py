@@ -1,0 +1,138 @@
+"""Where vectors are written: JSON lines, or an array of numpy that grows as it is written."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from pertinence.cli.passages import Passage
+from pertinence.cli.show import json_line, reconfigure
+from pertinence.errors import InputError, OptionError
+from pertinence.vectors import Vectors
+
+__all__ = ["Writer", "open_writer"]
+
+_OURS = ("index", "vector")
+
+
+class Writer(ABC):
+    """What takes vectors, chunk by chunk, and counts them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.renamed = 0
+
+    @abstractmethod
+    def write(self, chunk: Sequence[Passage], vectors: Vectors) -> None:
+        """Write one vector per passage, of shape (passages, dims)."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Write what can only be known at the end."""
+
+
+class LinesWriter(Writer):
+    """One JSON object per vector: `index`, the object that its text came in or its `text`, and `vector`."""
+
+    def __init__(self, file: IO[str]) -> None:
+        super().__init__()
+        self._file = file
+
+    def write(self, chunk: Sequence[Passage], vectors: Vectors) -> None:
+        """Write one line per passage."""
+        whole = vectors.dtype != np.float32
+        for passage, vector in zip(chunk, vectors, strict=True):
+            record = passage.record or {"text": passage.text}
+            self.renamed += any(name in record for name in _OURS)
+            kept = {name: value for name, value in record.items() if name not in _OURS}
+            # Nine digits are enough to read the very same float32 again.
+            numbers = vector.tolist() if whole else [float(f"{number:.9g}") for number in vector.tolist()]
+            self._file.write(json_line({"index": self.count, **kept, "vector": numbers}) + "\n")
+            self.count += 1
+
+    def finish(self) -> None:
+        """Nothing is left to say."""
+
+
+class ArrayWriter(Writer):
+    """A `.npy` file of shape (texts, dims); its header is written again when all of them are counted."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__()
+        self._file = file
+        self._vectors: Vectors | None = None
+
+    def write(self, chunk: Sequence[Passage], vectors: Vectors) -> None:
+        """Append the rows."""
+        if self._vectors is None:
+            self._vectors = vectors[:0]
+            self._header()
+        self._file.write(vectors.tobytes())
+        self.count += len(vectors)
+
+    def finish(self) -> None:
+        """Say in the header how many rows came."""
+        end = self._file.tell()
+        self._file.seek(0)
+        self._header()
+        assert self._file.tell() <= end
+
+    def _header(self) -> None:
+        assert self._vectors is not None
+        # numpy leaves room in it for the first axis to grow to any length.
+        told: dict[str, Any] = {
+            "descr": npy.dtype_to_descr(self._vectors.dtype),
+            "fortran_order": False,
+            "shape": (self.count, self._vectors.shape[1]),
+        }
+        npy.write_array_header_1_0(self._file, told)
+
+
+@contextmanager
+def open_writer(output: str | None) -> Iterator[Writer]:
+    """What writes to this file, or to standard output if there is none.
+
+    A file takes its place only when all is written: what fails half-way leaves nothing.
+
+    Raises:
+        OptionError: the name ends in neither .npy nor .jsonl.
+        InputError: the file cannot be written.
+    """
+    if output is None:
+        # In UTF-8 whatever the locale says, as JSON wants it.
+        reconfigure(encoding="utf-8")
+        yield LinesWriter(sys.stdout)
+        return
+    place = Path(output)
+    suffix = place.suffix.lower()
+    if suffix not in (".npy", ".jsonl", ".ndjson"):
+        raise OptionError(f"--output {output}: the name must end in .npy or .jsonl")
+    beside = place.with_name(f".{place.name}-{secrets.token_hex(8)}")
+    try:
+        with _writing(beside, suffix) as writer:
+            yield writer
+            writer.finish()
+        os.replace(beside, place)
+    except OSError as error:
+        raise InputError(f"{output} cannot be written: {error.strerror}") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(file: Path, suffix: str) -> Iterator[Writer]:
+    if suffix == ".npy":
+        with file.open("wb") as array:
+            yield ArrayWriter(array)
+    else:
+        with file.open("w", encoding="utf-8", newline="\n") as lines:
+            yield LinesWriter(lines)
