@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pertinence import Embedder
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -42,6 +44,20 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pa
         return built[shape]
 
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_embedder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedder]:
+    """An embedder of random weights with prompts of its own, open: others of its folder share its model."""
+    pytest.importorskip("torch", reason="building a model folder needs the extra 'torch'")
+    from support.embedders import build_embedder
+
+    prompts = {"query": "query: ", "document": "passage: "}
+    folder = tmp_path_factory.mktemp("embedder") / "tiny"
+    build_embedder("tiny-embedder", folder, saved={"prompts": prompts})
+    with Embedder(folder, dtype="float32") as embedder:
+        embedder.warm_up()
+        yield embedder
 
 
 @pytest.fixture(scope="session")

@@ -160,7 +160,7 @@ class TestRerank(PerCallConformance):
     driver = RerankDriver()
 
 
-class TestRetriever(RerankerConformance):
+class TestRetriever(PerCallConformance):
     driver = RetrieverDriver()
 
 

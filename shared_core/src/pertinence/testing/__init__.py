@@ -1,4 +1,4 @@
-"""For those who write an adapter: a scorer that needs no model, and the suite every adapter must pass.
+"""For those who write an adapter: models that need no weights, and the suites every adapter must pass.
 
 `pertinence.testing.conformance` needs pytest and is imported by its own name.
 """
@@ -7,12 +7,22 @@ from __future__ import annotations
 
 import sys
 
-from pertinence.testing.driver import Driver, Hit
-from pertinence.testing.fake import FakeScorer, scoring_with
+from pertinence.testing.driver import ComponentDriver, Driver, EmbedderDriver, Hit
+from pertinence.testing.fake import FakeScorer, FakeVectoriser
+from pertinence.testing.seams import embedding_with, scoring_with
 
-__all__ = ["Driver", "FakeScorer", "Hit", "scoring_with"]
+__all__ = [
+    "ComponentDriver",
+    "Driver",
+    "EmbedderDriver",
+    "FakeScorer",
+    "FakeVectoriser",
+    "Hit",
+    "embedding_with",
+    "scoring_with",
+]
 
-if "pytest" in sys.modules:  # so that a failing test of the suite tells the values, as the user's own do
+if "pytest" in sys.modules:  # so that a failing test of a suite tells the values, as the user's own do
     sys.modules["pytest"].register_assert_rewrite(
-        "pertinence.testing.answers", "pertinence.testing.conformance"
+        "pertinence.testing.conformance", "pertinence.testing.suites"
     )

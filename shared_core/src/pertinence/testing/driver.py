@@ -1,16 +1,16 @@
-"""What the conformance suite must know of a framework: one small class per adapter."""
+"""What the conformance suites must know of a framework: one small class per adapter."""
 
 from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
 from pertinence.errors import PertinenceError
 
-__all__ = ["Driver", "Hit"]
+__all__ = ["ComponentDriver", "Driver", "EmbedderDriver", "Hit"]
 
 Component = TypeVar("Component")
 Document = TypeVar("Document")
@@ -25,16 +25,19 @@ class Hit:
         score: its score, of the very type that the component gave.
         text: its text.
         metadata: its metadata, less what the component adds (its score, say).
+        document: the framework's own object, as it was given back; None from a component that gives
+            places instead of documents.
     """
 
     id: str
     score: Any
     text: str
     metadata: Mapping[str, Any]
+    document: Any = field(default=None, compare=False, repr=False)
 
 
-class Driver(ABC, Generic[Component, Document]):
-    """Lets the suite use an adapter without knowing its framework.
+class ComponentDriver(ABC, Generic[Component]):
+    """Lets a suite use a component without knowing its framework.
 
     Attributes:
         words: the framework's word for an option, by ours: `{"top_k": "top_n"}`. All other methods
@@ -57,26 +60,16 @@ class Driver(ABC, Generic[Component, Document]):
         """A component with these options, under the framework's words."""
 
     @abstractmethod
-    def document(self, name: str, text: Any, metadata: dict[str, Any]) -> Document:
-        """A document with `name` for its id; a text that is no string is put in past all validation."""
-
-    @abstractmethod
-    def run(self, component: Component, query: Any, documents: Sequence[Document], **call: Any) -> list[Hit]:
-        """The component's answer, best first; `call` holds options that are given call by call."""
-
-    @abstractmethod
-    async def arun(
-        self, component: Component, query: Any, documents: Sequence[Document], **call: Any
-    ) -> list[Hit]:
-        """`run`, through the framework's asynchronous door."""
-
-    @abstractmethod
     def dump(self, component: Component) -> Any:
         """The component as the framework writes it out: JSON-able data."""
 
     @abstractmethod
     def load(self, data: Any) -> Component:
         """The component that `dump` wrote."""
+
+    def close(self, component: Component) -> None:
+        """Have the component give its model back."""
+        component.close()  # type: ignore[attr-defined]
 
     def value(self, option: str, plain: Any) -> Any:
         """The plain value of one of `own_forms`, in the framework's form."""
@@ -90,3 +83,60 @@ class Driver(ABC, Generic[Component, Document]):
     def word(self, option: str) -> str:
         """The framework's word for an option."""
         return self.words.get(option, option)
+
+
+class Driver(ComponentDriver[Component], Generic[Component, Document]):
+    """Lets the suites use a component that reranks.
+
+    Attributes:
+        merges_ids: of documents that share an id, the component keeps one and says so.
+    """
+
+    merges_ids: ClassVar[bool] = False
+
+    @abstractmethod
+    def document(self, name: str, text: Any, metadata: dict[str, Any]) -> Document:
+        """A document with `name` for its id; a text that is no string is put in past all validation."""
+
+    @abstractmethod
+    def run(self, component: Component, query: Any, documents: Sequence[Document], **call: Any) -> list[Hit]:
+        """The component's answer, best first; `call` holds options that are given call by call."""
+
+    @abstractmethod
+    async def arun(
+        self, component: Component, query: Any, documents: Sequence[Document], **call: Any
+    ) -> list[Hit]:
+        """`run`, through the framework's asynchronous door."""
+
+    def metadata(self, document: Document) -> Any:
+        """The very metadata of a document, to which its owner may write."""
+        return document.metadata  # type: ignore[attr-defined]
+
+    def truncated(self, component: Component, query: str, documents: Sequence[Document]) -> int | None:
+        """How many texts of a run the component says were cut short; None if it leaves that to the log."""
+        self.run(component, query, documents)
+        return None
+
+
+class EmbedderDriver(ComponentDriver[Component]):
+    """Lets the suites use a component that embeds, or two that share the work: `make` may give a pair."""
+
+    @abstractmethod
+    def embed_query(self, component: Component, query: Any) -> Any:
+        """The vector of a query, of the very type that the component gave."""
+
+    @abstractmethod
+    async def aembed_query(self, component: Component, query: Any) -> Any:
+        """`embed_query`, through the framework's asynchronous door."""
+
+    @abstractmethod
+    def embed_documents(self, component: Component, documents: Sequence[Any]) -> Sequence[Any]:
+        """One vector per document, of the very type that the component gave."""
+
+    @abstractmethod
+    async def aembed_documents(self, component: Component, documents: Sequence[Any]) -> Sequence[Any]:
+        """`embed_documents`, through the framework's asynchronous door."""
+
+    def document(self, text: Any) -> Any:
+        """What is embedded: the text itself, unless the framework has documents with one."""
+        return text

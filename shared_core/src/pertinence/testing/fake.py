@@ -1,83 +1,72 @@
-"""A scorer without a model: it answers from its own thread, counts its rows, waits or fails as told."""
+"""Models that need no weights: they answer from their own thread, count rows, wait or fail as told."""
 
 from __future__ import annotations
 
 import threading
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
-from unittest.mock import patch
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from pertinence.errors import ClosedError
-from pertinence.integration import Options
-from pertinence.reranker import Reranker
-from pertinence.scorer import ScoreKind, ScoreKindName, Scorer, Scores, sigmoid
-from pertinence.texts import repair
+from pertinence.scorer import Float32, ScoreKind, ScoreKindName, Scores, sigmoid
+from pertinence.texts import is_empty, repair
+from pertinence.vectors import Embeddings, Role
 
-__all__ = ["FakeScorer", "scoring_with", "word_overlap"]
+__all__ = ["FakeModel", "FakeScorer", "FakeVectoriser", "word_overlap"]
 
-
-def word_overlap(query: str, text: str) -> float:
-    """How many distinct words of the query stand in the text, less a little for a longer text."""
-    words = set(text.casefold().split())
-    return len(words & set(query.casefold().split())) - len(words) / 1000
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Request:
-    query: str
+class _Request(Generic[Answer]):
     texts: list[str]
-    kind: ScoreKindName
-    future: Future[Scores]
+    answer: Callable[[list[str]], Answer]
+    future: Future[Answer] = field(default_factory=Future)
 
 
-class FakeScorer:
-    """A `Scorer` whose logits are what `score` makes of a query and a text.
+@dataclass(frozen=True, kw_only=True)
+class _Read:
+    """What a model with room for some words makes of texts."""
+
+    texts: list[str]
+    truncated: int
+    empty: int
+    repaired: int
+
+
+class FakeModel(Generic[Answer]):
+    """What the fake of a scorer and that of a vectoriser have in common.
 
     Args:
-        score: the logit of one text.
-        kind: what it hands out: the logit itself (as `logit` or `raw`), or its sigmoid (`probability`
-            or `auto`).
         error: raised for every request instead of an answer, while it is set.
         max_words: texts are cut to so many words, and the cut ones counted.
 
     Attributes:
-        rows: how many texts were scored.
-        requests: what was submitted, in order: query and texts as the model would have seen them.
+        rows: how many texts were run.
+        requests: what was submitted, in order, as the model would have seen it.
         warm_ups: how often it was asked to load.
     """
 
     name = "fake"
 
-    def __init__(
-        self,
-        score: Callable[[str, str], float] = word_overlap,
-        *,
-        kind: ScoreKindName = "probability",
-        error: Exception | None = None,
-        max_words: int = 512,
-    ) -> None:
-        self.score = score
-        self.kind = kind
+    def __init__(self, *, error: Exception | None = None, max_words: int = 512) -> None:
         self.error = error
         self.max_words = max_words
         self.rows = 0
         self.requests: list[tuple[str, list[str]]] = []
         self.warm_ups = 0
-        self._waiting: deque[_Request] = deque()
+        self._waiting: deque[_Request[Answer]] = deque()
         self._changed = threading.Condition()
         self._watchers: list[tuple[int, Future[None]]] = []
         self._worker: threading.Thread | None = None
         self._held = False
         self._closed = False
-
-    def submit(self, query: str, texts: Sequence[str]) -> Future[Scores]:
-        """Take the request; the worker thread answers it."""
-        return self._submit(query, texts, self.kind)
 
     def warm_up(self) -> Future[None]:
         """Count that it was asked for."""
@@ -95,7 +84,7 @@ class FakeScorer:
             self._changed.notify_all()
         for request in waiting:
             if request.future.set_running_or_notify_cancel():
-                request.future.set_exception(ClosedError("this scorer is closed"))
+                request.future.set_exception(ClosedError("this model is closed"))
 
     @contextmanager
     def held(self, limit: float = 10.0) -> Iterator[None]:
@@ -140,16 +129,18 @@ class FakeScorer:
             self._held = held
             self._changed.notify_all()
 
-    def _submit(self, query: str, texts: Sequence[str], kind: ScoreKindName) -> Future[Scores]:
-        request = _Request(query=query, texts=list(texts), kind=kind, future=Future())
+    def _queue(
+        self, about: str, texts: Sequence[str], answer: Callable[[list[str]], Answer]
+    ) -> Future[Answer]:
+        request = _Request(texts=list(texts), answer=answer)
         with self._changed:
             if self._closed:
-                raise ClosedError("this scorer is closed")
-            self.requests.append((query, request.texts))
+                raise ClosedError("this model is closed")
+            self.requests.append((about, request.texts))
             self._waiting.append(request)
             self._tell()
             if self._worker is None:
-                self._worker = threading.Thread(target=self._work, name="fake-scorer", daemon=True)
+                self._worker = threading.Thread(target=self._work, name="fake-model", daemon=True)
                 self._worker.start()
             self._changed.notify_all()
         return request.future
@@ -164,59 +155,112 @@ class FakeScorer:
             if not request.future.set_running_or_notify_cancel():
                 continue
             try:
-                request.future.set_result(self._answer(request))
+                if self.error is not None:
+                    raise self.error
+                self.rows += len(request.texts)
+                request.future.set_result(request.answer(request.texts))
             except Exception as error:
                 request.future.set_exception(error)
 
-    def _answer(self, request: _Request) -> Scores:
-        if self.error is not None:
-            raise self.error
-        repaired = [repair(text) for text in request.texts]
+    def _read(self, texts: Sequence[str]) -> _Read:
+        repaired = [repair(text) for text in texts]
         words = [text.split() for text, _ in repaired]
-        self.rows += len(words)
-        logits = np.array(
-            [self.score(request.query, " ".join(each[: self.max_words])) for each in words], dtype=np.float32
-        )
-        kind: ScoreKind = "probability" if request.kind == "auto" else request.kind
-        return Scores(
-            values=sigmoid(logits) if kind == "probability" else logits,
-            kind=kind,
+        return _Read(
+            texts=[" ".join(each[: self.max_words]) for each in words],
             truncated=sum(len(each) > self.max_words for each in words),
-            empty=sum(not each for each in words),
+            empty=sum(map(is_empty, texts)),
             repaired=sum(changed for _, changed in repaired),
         )
 
 
-class _Borrowed:
-    """What a reranker gets of a shared `FakeScorer`: its own score kind, and no power to close it."""
+def word_overlap(query: str, text: str) -> float:
+    """How many distinct words of the query stand in the text, less a little for a longer text."""
+    words = set(text.casefold().split())
+    return len(words & set(query.casefold().split())) - len(words) / 1000
 
-    def __init__(self, scorer: FakeScorer, kind: ScoreKindName) -> None:
-        self._scorer = scorer
-        self._kind = kind
-        self.name = scorer.name
+
+class FakeScorer(FakeModel[Scores]):
+    """A `Scorer` whose logits are what `score` makes of a query and a text.
+
+    Args:
+        score: the logit of one text.
+        kind: what it hands out: the logit itself (as `logit` or `raw`), or its sigmoid (`probability`
+            or `auto`).
+        error: raised for every request instead of an answer, while it is set.
+        max_words: texts are cut to so many words, and the cut ones counted.
+
+    Attributes:
+        requests: the query and the texts of each request, in order, as the model would have seen them.
+    """
+
+    def __init__(
+        self,
+        score: Callable[[str, str], float] = word_overlap,
+        *,
+        kind: ScoreKindName = "probability",
+        error: Exception | None = None,
+        max_words: int = 512,
+    ) -> None:
+        super().__init__(error=error, max_words=max_words)
+        self.score = score
+        self.kind = kind
 
     def submit(self, query: str, texts: Sequence[str]) -> Future[Scores]:
-        return self._scorer._submit(query, texts, self._kind)
+        """Take the request; the worker thread answers it."""
+        return self.submit_as(self.kind, query, texts)
 
-    def warm_up(self) -> Future[None]:
-        return self._scorer.warm_up()
+    def submit_as(self, kind: ScoreKindName, query: str, texts: Sequence[str]) -> Future[Scores]:
+        """`submit` for scores of this kind."""
 
-    def close(self) -> None:
-        return None
+        def answer(taken: list[str]) -> Scores:
+            read = self._read(taken)
+            logits = np.array([self.score(query, text) for text in read.texts], dtype=np.float32)
+            given: ScoreKind = "probability" if kind == "auto" else kind
+            return Scores(
+                values=sigmoid(logits) if given == "probability" else logits,
+                kind=given,
+                truncated=read.truncated,
+                empty=read.empty,
+                repaired=read.repaired,
+            )
+
+        return self._queue(query, texts, answer)
 
 
-@contextmanager
-def scoring_with(scorer: FakeScorer) -> Iterator[list[Options]]:
-    """Inside, every reranker that is made scores with `scorer`, in this whole process; no model is loaded.
+class FakeVectoriser(FakeModel[Embeddings]):
+    """A `Vectoriser` whose vectors are made of the words of a text and of its role.
 
-    Gives the options of the rerankers that were made, in order: what an adapter asked for.
+    Args:
+        dims: numbers per vector.
+        error: raised for every request instead of an answer, while it is set.
+        max_words: texts are cut to so many words, and the cut ones counted.
+
+    Attributes:
+        requests: the role and the texts of each request, in order, as the model would have seen them.
     """
-    made: list[Options] = []
-    setup = Reranker._setup
 
-    def setup_with_fake(self: Reranker, options: Options, given: Scorer | None) -> None:
-        made.append(options)
-        setup(self, options, given or _Borrowed(scorer, options.score_kind))
+    def __init__(self, dims: int = 8, *, error: Exception | None = None, max_words: int = 512) -> None:
+        super().__init__(error=error, max_words=max_words)
+        self.dims = dims
 
-    with patch.object(Reranker, "_setup", setup_with_fake):
-        yield made
+    def prompt(self, role: Role) -> str:
+        """Nothing: it holds no settings."""
+        return ""
+
+    def submit(self, role: Role, texts: Sequence[str]) -> Future[Embeddings]:
+        """Take the request; the worker thread answers it."""
+
+        def answer(taken: list[str]) -> Embeddings:
+            read = self._read(taken)
+            rows = [self.vector(role, text) for text in read.texts]
+            return Embeddings(
+                values=np.stack(rows), truncated=read.truncated, empty=read.empty, repaired=read.repaired
+            )
+
+        return self._queue(role, texts, answer)
+
+    def vector(self, role: Role, text: str) -> Float32:
+        """The vector of a text, of shape (dims,) and length 1; no two texts to speak of have the same."""
+        numbers: Any = np.random.default_rng(zlib.crc32(f"{role}\0{text}".encode()))
+        vector: Float32 = numbers.standard_normal(self.dims).astype(np.float32)
+        return vector / np.float32(np.linalg.norm(vector))

@@ -13,7 +13,7 @@ from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, Query
 from llama_index.postprocessor.pertinence.tracing import Tell, dispatcher, traced
 from pertinence import InputError, Ranking
 from pertinence.components import RerankerFields
-from pertinence.integration import Options, check_query
+from pertinence.integration import Options, check_documents, check_query
 
 __all__ = ["PertinenceRerank"]
 
@@ -78,7 +78,7 @@ class PertinenceRerank(RerankerFields, BaseNodePostprocessor):
     def _traced(
         self, options: Options, query: str, nodes: list[NodeWithScore]
     ) -> AbstractContextManager[Tell]:
-        for index, node in enumerate(nodes):
+        for index, node in enumerate(check_documents(nodes)):
             if not isinstance(node, NodeWithScore):
                 raise InputError(f"node {index} must be a NodeWithScore, not {type(node).__name__}")
         model = self._handle.reranker(options).model
