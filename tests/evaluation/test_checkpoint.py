@@ -103,6 +103,16 @@ def test_a_line_that_was_damaged_is_named(file: Path) -> None:
         stored(file)
 
 
+def test_a_file_that_somebody_is_writing_is_left_to_them(file: Path) -> None:
+    pytest.importorskip("fcntl")
+    with (
+        Checkpoint(file, HEADER).open(),
+        pytest.raises(InputError, match="is being written by another process"),
+    ):
+        Checkpoint(file, HEADER).open()
+    assert len(stored(file)) == 4
+
+
 # In an evaluation
 
 PLAN = Plan(measures=("MRR@10", "nDCG@10"))

@@ -83,18 +83,25 @@ class Checkpoint:
         """
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            if fresh or not self._usable():
-                self.file.write_bytes(_line(self.header))
             self._opened = self.file.open("ab")
+            _hold(self._opened)
+            if fresh or not self._usable():
+                self._opened.truncate(0)
+                self._write(_line(self.header))
+        except BlockingIOError as error:
+            self.close()
+            raise InputError(f"{self.file} is being written by another process") from error
         except OSError as error:
+            self.close()
             raise InputError(f"{self.file} cannot be written: {error.strerror}") from error
+        except InputError:
+            self.close()
+            raise
         return self
 
     def add(self, ranked: Ranked) -> None:
         """Write it down: it outlives the process from here on."""
-        # One write, unbuffered by the process: a kill can cut a line, not mix two.
-        self._opened.write(f"{ranked.to_line()}\n".encode())
-        self._opened.flush()
+        self._write(f"{ranked.to_line()}\n".encode())
 
     def __iter__(self) -> Iterator[Ranked]:
         """What it holds, in the order it came."""
@@ -120,10 +127,13 @@ class Checkpoint:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _write(self, line: bytes) -> None:
+        # At once: a kill can cut a line, and lose no other.
+        self._opened.write(line)
+        self._opened.flush()
+
     def _usable(self) -> bool:
         """Whether there is something to go on with; a half-written last line is cut off."""
-        if not self.file.is_file():
-            return False
         with self.file.open("rb+") as opened:
             first = opened.readline()
             if not first.endswith(b"\n"):
@@ -146,6 +156,15 @@ class Checkpoint:
                 f"{self.file} is of another evaluation: {'; '.join(_differences(found, wanted))}. Choose "
                 "another --output, or begin anew with --fresh"
             )
+
+
+def _hold(opened: Any) -> None:
+    """Two processes at one file would rank everything twice; the system lets go of it with the process."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _line(header: Mapping[str, Any]) -> bytes:
