@@ -61,15 +61,17 @@ class Quoting(SimpleChatModel):
 
 def main() -> None:
     """Index the passages, ask each question, and let an agent ask one."""
-    retriever = reranked(models(__doc__))
+    chosen = models(__doc__)
+    retriever = reranked(chosen)
     chain = answering(retriever)
     for question, wanted in QUESTIONS.items():
         kept = retriever.invoke(question)
         print(f"\n{question}\n  {chain.invoke(question)}")
         for document in kept:
             print(f"  {score(document):.3f}  {name(document)}")
-        if wanted not in map(name, kept):
-            raise SystemExit(f"{wanted} should have been kept")
+        # Of the embedded default we know that it answers these; of another model we do not.
+        if not chosen.reranker and name(kept[0]) != wanted:
+            raise SystemExit(f"{wanted} should have come first")
 
     message = asyncio.run(called(retriever, next(iter(QUESTIONS))))
     print(f"\nAn agent that calls the tool {message.name!r} reads:\n  {message.text.splitlines()[0]}")
