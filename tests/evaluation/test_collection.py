@@ -10,6 +10,8 @@ from pertinence.errors import InputError
 from pertinence.evaluation import Collection, Evaluation, Plan, open_data, open_files, open_folder, trec_run
 from support.evaluation import write_jsonl, write_run
 
+EMPTY = "\n".join(f'{{"_id": "q{n}", "text": "{" " if n == 1 else "x"}"}}' for n in range(5))
+
 
 def candidates(collection: Collection) -> dict[str, tuple[str, ...]]:
     assert collection.run is not None
@@ -75,6 +77,7 @@ def test_negative_grades_are_not_relevant(folder: Path) -> None:
         ("qrels/dev.trec", "q0 0 p0 1\nz0 0 p0 1", "1 judged queries have no text, the first is 'z0'"),
         ("qrels/dev.trec", "", "no judgements"),
         ("qrels/dev.trec", "q0 0 p0 0\nq1 0 p1 0", "no query that is asked has a relevant passage"),
+        ("queries.jsonl", EMPTY, "query 'q1' of bm25: query is empty"),
         ("queries.jsonl", '{"_id": "q0"}', "line 1: '_id' and 'text' must be strings"),
     ],
 )

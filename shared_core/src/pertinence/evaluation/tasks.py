@@ -10,6 +10,7 @@ from typing import Any
 from pertinence.errors import InputError
 from pertinence.evaluation.collection import Candidates, Collection, Run
 from pertinence.evaluation.measures import DEFAULT_MEASURES, MeasureName, parse_measures
+from pertinence.texts import check_query
 
 __all__ = ["Plan", "Task", "Tasks", "choose_queries"]
 
@@ -102,7 +103,7 @@ class Tasks:
         self._plan = plan
 
     def __iter__(self) -> Iterator[Task]:
-        """Raises InputError where a passage is missing from the corpus, or where no query is asked."""
+        """Raises InputError where the corpus lacks a passage, a query is empty, or none is asked."""
         met = 0
         stranger = ""
         for candidates in self.run.read():
@@ -114,7 +115,8 @@ class Tasks:
             try:
                 yield self._task(candidates, grades)
             except InputError as error:
-                raise InputError(f"query {candidates.query!r} of {self.run.name}: {error}") from error
+                where = f"{self.collection.name}: query {candidates.query!r} of {self.run.name}"
+                raise InputError(f"{where}: {error}") from error
         if not met:
             raise InputError(
                 f"{self.run.name} has candidates for none of the {len(self.asked)} judged queries of "
@@ -130,7 +132,7 @@ class Tasks:
             kept, first_stage = self._with_positives(found, grades)
         return Task(
             query=candidates.query,
-            text=self.collection.queries[candidates.query],
+            text=check_query(self.collection.queries[candidates.query]),
             passages=kept,
             texts=[found[each] for each in kept],
             first_stage=first_stage if self.run.ranked else None,
