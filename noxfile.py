@@ -228,3 +228,17 @@ def train(session: nox.Session) -> None:
     keep = {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": str(2**34)}
     options = {"env": {"PYTHONPATH": "training", **keep}}
     run_in(session, FULL, "python", "-m", "recipe.train", *session.posargs, **options)
+
+
+@nox.session(default=False)
+def flag(session: nox.Session) -> None:
+    """Environment of parity's third library, FlagEmbedding, whose dependencies are its own."""
+    session.install("-c", "benchmarks/parity/constraints.txt", "FlagEmbedding")
+
+
+@nox.session(venv_backend="none", requires=[FULL, "flag"], default=False)
+def parity(session: nox.Session) -> None:
+    """Our scores against each library that a card shows; writes docs/models.md."""
+    python = Path(".nox", "flag", "Scripts" if os.name == "nt" else "bin", "python").absolute()
+    arguments = ("-m", "benchmarks.parity", "--flag", str(python), *session.posargs)
+    run_in(session, FULL, "python", *arguments)

@@ -31,7 +31,7 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 from support.models import SHAPES, build
 
-__all__ = ["DEFAULT", "Model", "own_cache", "prepared"]
+__all__ = ["DEFAULT", "Model", "no_progress_bars", "own_cache", "prepared", "tokenizer_like"]
 
 DEFAULT = "default"
 # What CamemBERT's own tokenizer holds.
@@ -95,32 +95,32 @@ def prepared(name: str) -> Iterator[Model]:
             write_float32(resolve(Options()).folder, folder)
             yield Model(name="embedded default", folder=folder, ours=None)
         else:
-            _no_progress_bars()
-            build(name, folder, tokenizer=_tokenizer(name))
+            no_progress_bars()
+            build(name, folder, tokenizer=tokenizer_like(name))
             yield Model(name=name, folder=folder, ours=str(folder))
 
 
-def _no_progress_bars() -> None:
+def no_progress_bars() -> None:
     """They would run across the tables."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def _tokenizer(name: str) -> Tokenizer | None:
+def tokenizer_like(name: str) -> Tokenizer | None:
     """The real XLM-R tokenizer for shapes of its kind, where it is at hand; otherwise the shape's small one.
 
     CamemBERT's own is not at hand. XLM-R's is of the same kind and cuts French into pieces of like length;
     as many of its pieces are kept as CamemBERT has, so that the model takes as much memory as the real one.
     """
     data = folder_of_data()
-    if data is None or SHAPES[name].model_type not in ("camembert", "xlm-roberta"):
+    if data is None or SHAPES[name].model_type not in ("camembert", "gte", "xlm-roberta"):
         return None
     file = gzip.decompress((data / "tokenizers" / "xlm-roberta.tokenizer.json.gz").read_bytes())
     whole = Tokenizer.from_buffer(file)
     whole.no_truncation()
     whole.no_padding()
-    return whole if SHAPES[name].model_type == "xlm-roberta" else _fewer(whole, json.loads(file))
+    return _fewer(whole, json.loads(file)) if SHAPES[name].model_type == "camembert" else whole
 
 
 def _fewer(whole: Tokenizer, described: dict[str, Any]) -> Tokenizer:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,10 @@ def build_embedder(
     tokenizer: Tokenizer | None = None,
     settings: dict[str, Any] | None = None,
     saved: dict[str, Any] | None = None,
+    further: Sequence[Any] = (),
+    include_prompt: bool = True,
+    network: Path | None = None,
+    layers: int | None = None,
 ) -> Path:
     """Write an embedding model of this shape into `folder`.
 
@@ -35,18 +41,31 @@ def build_embedder(
         tokenizer: another than the small one of its family.
         settings: what `sentence_bert_config.json` says.
         saved: what `config_sentence_transformers.json` says.
+        further: modules of sentence-transformers between the Pooling and the Normalize.
+        include_prompt: pooling reads the tokens of a prompt too.
+        network: the ONNX file of another model of this shape, which has the same weights, for its own.
+        layers: another depth than the shape's.
     """
-    transformer = build(shape, folder / place, tokenizer=tokenizer)
-    kinds = {"Transformer": place, "Pooling": "1_Pooling"}
+    transformer = build(shape, folder / place, tokenizer=tokenizer, layers=layers)
+    if network is not None:
+        (transformer / "onnx").mkdir()
+        for file in network.parent.glob(f"{network.name}*"):
+            shutil.copy(file, transformer / "onnx")
+    kinds = [("Transformer", place), ("Pooling", "1_Pooling")]
+    for number, module in enumerate(further, start=2):
+        kinds.append((type(module).__name__, f"{number}_{type(module).__name__}"))
+        (folder / kinds[-1][1]).mkdir()
+        module.save(str(folder / kinds[-1][1]))
     if normalise:
-        kinds["Normalize"] = "2_Normalize"
+        kinds.append(("Normalize", f"{len(kinds)}_Normalize"))
     modules = [
         {"idx": index, "name": str(index), "path": path, "type": f"sentence_transformers.models.{kind}"}
-        for index, (kind, path) in enumerate(kinds.items())
+        for index, (kind, path) in enumerate(kinds)
     ]
     write(folder / "modules.json", modules)
     width = SHAPES[shape].sizes.get("hidden_size", 768)
-    write(folder / "1_Pooling" / "config.json", {"embedding_dimension": width, "pooling_mode": pooling})
+    pooled = {"embedding_dimension": width, "pooling_mode": pooling, "include_prompt": include_prompt}
+    write(folder / "1_Pooling" / "config.json", pooled)
     write(transformer / "sentence_bert_config.json", {"max_seq_length": 512, **(settings or {})})
     write(folder / "config_sentence_transformers.json", saved or {})
     return folder
