@@ -20,7 +20,7 @@ LINES = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.
 HEADER, *ROWS = [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in LINES]
 # What each component takes beside the options; the page tells of them below its table.
 BESIDE = {
-    "LangChain": set(),
+    "LangChain": {"metadata_fields", "metadata_separator"},
     "LlamaIndex": {"callback_manager", "metadata_mode", "keep_retrieval_score"},
     "Haystack": {"self", "meta_fields_to_embed", "embedding_separator"},
 }
