@@ -7,10 +7,12 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pertinence import Reranker
+from pertinence.errors import InputError, ModelNotFoundError
 from pertinence.evaluation import Collection, Evaluation, Plan, RerankerSystem, System
 from pertinence.evaluation.checkpoint import Checkpoint, Ranked
 from pertinence.evaluation.collection import Candidates, Run, TextsInMemory
@@ -147,3 +149,25 @@ def test_an_error_stops_the_work_and_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError, match="no query 0"):
         rank(endless(50, 2), Scoring(failing), tmp_path / "made.jsonl")
+
+
+def test_a_model_that_is_missing_is_told_before_anything_is_ranked(
+    collection: Collection, tmp_path: Path
+) -> None:
+    class Missing(Scoring):
+        def describe(self) -> dict[str, Any]:
+            raise ModelNotFoundError("nowhere")
+
+    first, second = Scoring(lambda query, text: 0.0, "first"), Missing(lambda query, text: 0.0, "second")
+    with pytest.raises(ModelNotFoundError, match="nowhere"):
+        Evaluation(collection=collection, plan=Plan(), folder=tmp_path).run([first, second])
+    assert first.ranked == []
+
+
+@pytest.mark.parametrize("names", [("same", "same"), ("bm25", "other"), ("a b", "a-b")])
+def test_systems_of_one_name_are_refused(
+    collection: Collection, tmp_path: Path, names: tuple[str, str]
+) -> None:
+    systems = [Scoring(lambda query, text: 0.0, name) for name in names]
+    with pytest.raises(InputError, match="two systems are called"):
+        Evaluation(collection=collection, plan=Plan(), folder=tmp_path).run(systems)

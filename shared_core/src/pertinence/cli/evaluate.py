@@ -129,7 +129,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     protocol = None if arguments.protocol is None else protocol_named(arguments.protocol)
     plan = _plan(arguments, protocol)
-    names = _names([*_models(arguments), *dict.fromkeys(arguments.embedders)])
+    arguments.embedders = list(dict.fromkeys(arguments.embedders))
+    names = _names([*_models(arguments), *arguments.embedders])
     results = [
         _evaluated(arguments, plan, protocol, collection, names)
         for collection in _collections(arguments, protocol)

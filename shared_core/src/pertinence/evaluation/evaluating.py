@@ -82,7 +82,10 @@ class Evaluation:
             InputError: data that cannot be used, or a checkpoint of something else.
         """
         self._made.clear()
-        measurer(self.plan.measures)  # what is missing is told now, and not when all is ranked
+        # What is missing is told now, and not when much was ranked: ir_measures, or a model.
+        measurer(self.plan.measures)
+        for system in systems:
+            system.describe()
         try:
             tasks = Tasks(self.collection, self._first_stage(first_stage), self.plan)
             if not any(any(grades.values()) for grades in tasks.asked.values()):
@@ -135,6 +138,8 @@ class Evaluation:
     def _vectors(self, system: EmbedderSystem, facts: Mapping[str, Any]) -> Vectors:
         header = {"system": facts, "data": self._data()}
         file = self._file(f"{slug(system.name)}-passages.f32", header)
+        if self.fresh:
+            file.with_suffix(".json").unlink(missing_ok=True)
         return embed_corpus(system.embedder, self.collection.corpus, file, header, self.watch, system.name)
 
     def _search(self, name: str, kind: Kind, facts: Mapping[str, Any], make: Callable[[], Search]) -> Run:
@@ -157,6 +162,8 @@ class Evaluation:
         return Run(name=name, digest=digest_of([checkpoint.header]), read=read)
 
     def _checkpoint(self, name: str, kind: Kind, facts: Mapping[str, Any], **more: Any) -> Checkpoint:
+        if any(slug(made.name) == slug(name) for made in self._made):
+            raise InputError(f"two systems are called {name!r}: give them names that differ")
         header = {"system": {"name": name, "kind": kind, **facts}, "data": self._data(), **more}
         stem = f"{slug(name)}-first-stage" if kind == "first stage" and "run" not in more else slug(name)
         return Checkpoint(self._file(f"{stem}.jsonl", header), header).open(fresh=self.fresh)
