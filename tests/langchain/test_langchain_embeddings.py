@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from langchain_classic.embeddings import CacheBackedEmbeddings
+from langchain_core.stores import InMemoryByteStore
 from langchain_core.vectorstores import InMemoryVectorStore
 from remote.servers.infinity import Infinity
 from remote.servers.scoring import vector
@@ -101,6 +103,18 @@ async def test_a_server_embeds_in_place_of_this_machine(monkeypatch: pytest.Monk
         assert embeddings.embed_documents(WORDS) == expected
         assert await embeddings.aembed_documents(WORDS) == expected
         assert embeddings.embed_query(WORDS[0]) == await embeddings.aembed_query(WORDS[0]) == expected[0]
+
+
+def test_a_cache_of_langchains_asks_once_for_each_text() -> None:
+    with Infinity() as server:
+        embeddings = PertinenceEmbeddings(model=server.embedder, base_url=server.url)
+        cached = CacheBackedEmbeddings.from_bytes_store(
+            embeddings, InMemoryByteStore(), namespace=server.embedder, key_encoder="sha256"
+        )
+        assert cached.embed_documents(WORDS) == embeddings.embed_documents(WORDS)
+        before = len(server.calls)
+        assert asyncio.run(cached.aembed_documents(WORDS)) == embeddings.embed_documents(WORDS)
+        assert len(server.calls) == before + 1
 
 
 # Bad input

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -97,6 +98,19 @@ def test_no_documents_are_no_error(query: str) -> None:
 def test_a_document_over_the_models_limit_is_cut_and_no_crash(query: str) -> None:
     (kept,) = PertinenceRerank().compress_documents([Document("old mill river " * 2000)], query)
     assert 0 < kept.metadata["relevance_score"] < 1
+
+
+def test_a_model_of_two_labels_gives_one_probability_each(
+    tmp_path: Path, documents: list[Document], query: str
+) -> None:
+    pytest.importorskip("torch", reason="building a model needs torch")
+    from support.models import build
+
+    folder = str(build("tiny", tmp_path / "two", labels=2))
+    with PertinenceRerank(model=folder, backend="torch") as reranker:
+        kept = scores(reranker, documents, query)
+    assert len(kept) == 3
+    assert all(0 < score < 1 for score in kept)
 
 
 @faked
