@@ -62,7 +62,9 @@ def lacks(name: str, folder: Path) -> str | None:
         tensors = _tensors(name, folder)
     except ModelError as error:
         return str(error)
-    any_network = tensors is not None or _old_weights(folder) or any(folder.glob("**/*.onnx"))
+    patterns = ("**/*.onnx", "**/openvino_model*.xml")
+    networks = any(any(folder.glob(pattern)) for pattern in patterns)
+    any_network = tensors is not None or _old_weights(folder) or networks
     return None if any_network else "no weights"
 
 
