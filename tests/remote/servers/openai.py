@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import struct
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ from remote.servers.fields import COUNT, TEXT, TEXT_OR_TEXTS, problem
 from remote.servers.scoring import tokens, vector
 from remote.servers.wire import Answer, Call, RefusedError, Route, Server, as_json
 
-__all__ = ["OpenAI", "embeddings", "error"]
+__all__ = ["OpenAI", "cut", "embeddings", "error"]
 
 
 def error(status: int, message: str, type_: str | None, param: str | None = None, code: Any = None) -> Answer:
@@ -23,19 +24,27 @@ def embeddings(body: dict[str, Any], *, model: str, base64_too: bool = True) -> 
     texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
     packed = base64_too and body.get("encoding_format") == "base64"
     used = tokens(*texts)
+    vectors = [cut(vector(text), body.get("dimensions")) for text in texts]
     return {
         "object": "list",
         "data": [
             {
                 "object": "embedding",
                 "index": index,
-                "embedding": _pack(vector(text)) if packed else vector(text),
+                "embedding": _pack(values) if packed else values,
             }
-            for index, text in enumerate(texts)
+            for index, values in enumerate(vectors)
         ],
         "model": model,
         "usage": {"prompt_tokens": used, "total_tokens": used},
     }
+
+
+def cut(values: list[float], dimensions: int | None) -> list[float]:
+    """The first numbers, brought to length one again, as OpenAI and vLLM do."""
+    kept = values[: dimensions or None]
+    length = math.hypot(*kept)
+    return [value / length for value in kept]
 
 
 def _pack(values: list[float]) -> str:

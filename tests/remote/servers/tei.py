@@ -147,7 +147,8 @@ class Tei(Server):
             return _flat_error("Empty", "`input` cannot be empty", 400)
         if len(texts) > self.limit:
             return _flat_error("Validation", self._too_many(len(texts)), self.limit_status)
-        return as_json(embeddings(body, model=self.model), headers=_usage(*texts))
+        # Releases before 1.8 read past `dimensions`.
+        return as_json(embeddings({**body, "dimensions": None}, model=self.model), headers=_usage(*texts))
 
     def _read(self, call: Call, required: dict[str, Any], optional: dict[str, Any]) -> dict[str, Any]:
         body = call.json()

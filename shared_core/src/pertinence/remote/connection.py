@@ -45,8 +45,9 @@ class Asked:
 class Connection:
     """One holder's way to a server: equal settings share one client on the loop."""
 
-    def __init__(self, options: Options, task: Task) -> None:
+    def __init__(self, options: Options, task: Task, *, dimensions: int | None = None) -> None:
         self.task = task
+        self.dimensions = dimensions
         self.dialect = chosen_dialect(options, task)
         self.settings = settings_of(options, self.dialect or default_dialect(task))
         self.model = options.model
@@ -122,7 +123,9 @@ class Connection:
         sending = Sending(
             client=client,
             dialect=dialect,
-            call=Call(query=repair(query)[0], texts=list(places), model=self.model),
+            call=Call(
+                query=repair(query)[0], texts=list(places), model=self.model, dimensions=self.dimensions
+            ),
             places=list(places.values()),
             deadline=deadline,
             done=self._count,

@@ -28,7 +28,7 @@ class RemoteVectoriser:
         if options.normalize is False:
             raise OptionError("normalize=False cannot be had of a server, which may have normalised already")
         self._options = options
-        self._connection = Connection(options, "embed")
+        self._connection = Connection(options, "embed", dimensions=options.truncate_dim)
         self._connection.end_with(self)
         self._dims: int | None = None
         self.name = self._connection.name

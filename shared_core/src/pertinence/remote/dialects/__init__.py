@@ -119,7 +119,7 @@ def _checked(dialect: Dialect, name: str, value: Any) -> Any:
     if isinstance(now, tuple):
         return tuple(value) if isinstance(value, list | tuple) else (value,)
     if isinstance(now, str) and not isinstance(value, str):
-        if value is None and name == "model":
+        if value is None and name in ("model", "dimensions"):
             return None
         raise OptionError(f"dialect: {name} must be a text, got {value!r}")
     if isinstance(now, bool) and name == "splits" and not isinstance(value, bool):

@@ -28,11 +28,13 @@ class Call:
         texts: the documents to score, or the texts to embed.
         query: what they are scored for; nothing when embedding.
         model: the server's name for its model, if one was given.
+        dimensions: how many numbers of a vector are wanted, if not all.
     """
 
     texts: Sequence[str]
     query: str = ""
     model: str | None = None
+    dimensions: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,10 @@ class OpenAI(Dialect):
     """Asks for base64, four bytes a number in place of ten or twenty; servers that do not know it send lists.
 
     128 texts a request keeps several on their way at once; TEI takes 32 and says so.
+
+    Attributes:
+        dimensions: the field that asks for so many numbers of a vector; None for a server without one,
+            whose vectors are then cut here.
     """
 
     task: ClassVar[Task] = "embed"
@@ -30,11 +34,14 @@ class OpenAI(Dialect):
     name: str = "openai"
     path: str = "/embeddings"
     batch: int | None = 128
+    dimensions: str | None = "dimensions"
     extra: Mapping[str, Any] = field(default_factory=lambda: {"encoding_format": "base64"})
 
     def fields(self, call: Call) -> Mapping[str, Any]:
         """The texts, always as a list."""
-        return with_model(call, {"input": list(call.texts)})
+        asked = self.dimensions is not None and call.dimensions is not None
+        cut = {self.dimensions: call.dimensions} if asked else {}
+        return with_model(call, {"input": list(call.texts), **cut})
 
     def read(self, content: Any, count: int) -> Float32:
         """Vectors by their index, all of one length."""
