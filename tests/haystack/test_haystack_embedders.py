@@ -154,6 +154,16 @@ def test_the_callers_documents_are_untouched(folder: str, documents: list[Docume
     assert documents == before
 
 
+def test_a_list_that_changes_meanwhile_changes_nothing(folder: str, documents: list[Document]) -> None:
+    async def main() -> list[str]:
+        task = asyncio.create_task(PertinenceDocumentEmbedder(model=folder).run_async(documents))
+        await asyncio.sleep(0)
+        documents.clear()
+        return [document.id for document in (await task)["documents"]]
+
+    assert asyncio.run(main()) == ["taxes", "mill", "flood"]
+
+
 def test_documents_keep_their_other_fields(folder: str) -> None:
     document = Document(content="an old mill", meta={"page": 1}, score=0.5)
     (embedded,) = both(PertinenceDocumentEmbedder(model=folder), [document])["documents"]
@@ -211,9 +221,9 @@ def test_a_text_that_asks_nothing_is_refused(folder: str, text: Any, told: str) 
 @pytest.mark.parametrize(
     ("documents", "told"),
     [
-        (None, "documents must be a list of Document, not NoneType"),
-        ("an old mill", "documents must be a list of Document, not str"),
-        (Document(content="a"), "documents must be a list of Document, not Document"),
+        (None, "documents must be a sequence, not NoneType"),
+        ("an old mill", "documents must be a sequence of .*, not str"),
+        (Document(content="a"), "documents must be a sequence, not Document"),
         ([Document(content="a"), "b"], "document 1 must be a Document, not str"),
         ([Document(content="a"), Document(id="b")], r"document 1 \(id 'b'\) has no content"),
     ],

@@ -12,6 +12,7 @@ from haystack.components.joiners import DocumentJoiner
 from haystack.components.retrievers.in_memory import InMemoryBM25Retriever, InMemoryEmbeddingRetriever
 from haystack.components.samplers import TopPSampler
 from haystack.document_stores.in_memory import InMemoryDocumentStore
+from haystack.tools import ComponentTool
 
 from haystack_integrations.components.rankers.pertinence import PertinenceRanker
 from pertinence.integration import Options
@@ -139,3 +140,12 @@ def test_the_sockets_of_both_doors_are_the_same() -> None:
     }
     outputs = {name: socket.type for name, socket in ranker.__haystack_output__._sockets_dict.items()}
     assert outputs == {"documents": list[Document], "meta": dict[str, Any]}
+
+
+def test_an_agent_may_call_it_as_a_tool(query: str) -> None:
+    tool = ComponentTool(PertinenceRanker(top_k=1), name="rank", description="Finds what answers best.")
+    described = tool.parameters["properties"]
+    assert described["query"]["description"] == "What is asked."
+    passages = [{"content": "Taxes are due in May"}, {"content": "an old mill on the river"}]
+    output = tool.invoke(query=query, documents=passages)
+    assert [document.content for document in output["documents"]] == ["an old mill on the river"]

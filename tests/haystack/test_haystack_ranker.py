@@ -170,10 +170,34 @@ def test_documents_keep_their_other_fields(query: str) -> None:
 
 
 def test_the_kept_documents_have_metadata_of_their_own(documents: list[Document], query: str) -> None:
+    for document in documents:
+        document.meta["tags"] = ["old"]
     before = copy.deepcopy(documents)
     for kept in both(PertinenceRanker(), query=query, documents=documents)["documents"]:
         kept.meta["page"] = "changed"
+        kept.meta["tags"].append("changed")
     assert documents == before
+
+
+def test_a_list_that_changes_meanwhile_changes_nothing(
+    documents: list[Document], query: str, scorer: FakeScorer
+) -> None:
+    async def main() -> dict[str, Any]:
+        with scorer.held():
+            task = asyncio.create_task(PertinenceRanker().run_async(query, documents))
+            await asyncio.wrap_future(scorer.taken(1))
+            documents.clear()
+        return await task
+
+    output = asyncio.run(main())
+    assert (len(output["documents"]), output["meta"]["duplicates"]) == (3, 0)
+
+
+@pytest.mark.parametrize("bad", [None, "an old mill", {"a": 1}, Document(content="a mill")], ids=repr)
+def test_what_is_no_list_of_documents_is_refused(query: str, bad: Any, scorer: FakeScorer) -> None:
+    with pytest.raises(InputError, match="documents must be a sequence"):
+        both(PertinenceRanker(), query=query, documents=bad)
+    assert scorer.requests == []
 
 
 # Life

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from haystack_integrations.common.pertinence.component import API_KEY, TOKEN, PertinenceComponent
 from haystack_integrations.common.pertinence.forms import score_kind
-from haystack_integrations.common.pertinence.texts import texts_of
+from haystack_integrations.common.pertinence.texts import read
 
-__all__ = ["API_KEY", "TOKEN", "PertinenceComponent", "score_kind", "texts_of"]
+__all__ = ["API_KEY", "TOKEN", "PertinenceComponent", "read", "score_kind"]

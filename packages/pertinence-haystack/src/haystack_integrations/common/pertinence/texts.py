@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from haystack import Document
 
 from pertinence import InputError
-from pertinence.integration import extract_texts, join_fields
+from pertinence.integration import check_documents, extract_texts, join_fields
 
-__all__ = ["texts_of"]
+__all__ = ["read"]
 
 
-def texts_of(documents: Sequence[Document], fields: Sequence[str] | None, separator: str) -> list[str]:
+def read(
+    documents: Iterable[Document], fields: Sequence[str] | None, separator: str
+) -> list[tuple[Document, str]]:
     """
-    One text per document, in their order: the metadata of these names that is not None, then the content.
+    Each document with its text: the metadata of these names that is not None, then the content.
 
     :param documents: They may be known by their content, by such metadata, or by both.
     :param fields: Names of metadata.
     :param separator: What stands between them, and before the content.
-    :returns: The texts.
+    :returns: Pairs in the order of the documents, as they are now: a list that changes later changes nothing.
     :raises InputError: It is no list of documents, or one has no text; the message names its place.
     """
-    if isinstance(documents, str) or not isinstance(documents, Sequence):
-        raise InputError(f"documents must be a list of Document, not {type(documents).__name__}")
-    return extract_texts([_text(*each, fields or (), separator) for each in enumerate(documents)], None)
+    given = check_documents(documents)
+    texts = extract_texts([_text(*each, fields or (), separator) for each in enumerate(given)], None)
+    return list(zip(given, texts, strict=True))
 
 
 def _text(place: int, document: Document, fields: Sequence[str], separator: str) -> Any:

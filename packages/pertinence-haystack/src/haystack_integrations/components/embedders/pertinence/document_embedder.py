@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 from haystack import Document, component
 from haystack.utils import ComponentDevice, Secret
 
-from haystack_integrations.common.pertinence import API_KEY, TOKEN, texts_of
+from haystack_integrations.common.pertinence import API_KEY, TOKEN, read
 from haystack_integrations.components.embedders.pertinence.embedder import PertinenceEmbedder, told
 from haystack_integrations.components.embedders.pertinence.progress import following
 from pertinence import Embedder
-from pertinence.integration import BackendName, DtypeName, Embeddings, PrecisionName
+from pertinence.integration import BackendName, DtypeName, Embeddings, PrecisionName, own_metadata
 
 __all__ = ["PertinenceDocumentEmbedder"]
 
@@ -107,26 +107,27 @@ class PertinenceDocumentEmbedder(PertinenceEmbedder):
         :raises InputError: A document has no text.
         :raises ModelError: The model cannot be found or loaded.
         """
-        embedder, texts = self._opened(), self._texts(documents)
+        embedder, given, texts = self._read(documents)
         with following(embedder, texts, shown=self.progress_bar):
-            return _answer(embedder, documents, embedder.embed(texts) if texts else None)
+            return _answer(embedder, given, embedder.embed(texts) if texts else None)
 
     @component.output_types(documents=list[Document], meta=dict[str, Any])
     async def run_async(self, documents: list[Document]) -> dict[str, Any]:
         """`run` for an event loop, without a thread; cancelling it withdraws the work."""
-        embedder, texts = self._opened(), self._texts(documents)
+        embedder, given, texts = self._read(documents)
         with following(embedder, texts, shown=self.progress_bar):
-            return _answer(embedder, documents, await embedder.aembed(texts) if texts else None)
+            return _answer(embedder, given, await embedder.aembed(texts) if texts else None)
 
-    def _texts(self, documents: list[Document]) -> list[str]:
-        return texts_of(documents, self.meta_fields_to_embed, self.embedding_separator)
+    def _read(self, documents: list[Document]) -> tuple[Embedder, list[Document], list[str]]:
+        given = read(documents, self.meta_fields_to_embed, self.embedding_separator)
+        return self._opened(), [document for document, _ in given], [text for _, text in given]
 
 
 def _answer(embedder: Embedder, documents: list[Document], embeddings: Embeddings | None) -> dict[str, Any]:
     # By place and not by id: two documents may share one.
     vectors = [] if embeddings is None else embeddings.values.tolist()
     embedded = [
-        replace(document, embedding=vector, meta={**document.meta})
+        replace(document, embedding=vector, meta=own_metadata(document.meta))
         for document, vector in zip(documents, vectors, strict=True)
     ]
     return {"documents": embedded, "meta": told(embedder, embeddings)}

@@ -1,4 +1,4 @@
-"""From Haystack's documents to what is ranked, and from a ranking back to documents."""
+"""Which of Haystack's documents are ranked, and what becomes of a ranking."""
 
 from __future__ import annotations
 
@@ -8,29 +8,18 @@ from typing import Any
 
 from haystack import Document
 
-from haystack_integrations.common.pertinence import texts_of
 from pertinence import Ranking
-from pertinence.integration import Options
+from pertinence.integration import Options, own_metadata
 
 __all__ = ["Candidate", "answer", "candidates"]
 
 Candidate = tuple[Document, str]
 
 
-def candidates(
-    documents: Sequence[Document], fields: Sequence[str] | None, separator: str
-) -> list[Candidate]:
-    """
-    Each document with its text; of those that share an id, the one with the highest score.
-
-    :param documents: In the order of the first stage, which is kept.
-    :param fields: Metadata that is put before the content.
-    :param separator: What stands between them.
-    :raises InputError: A document has no text; the message names its place among `documents`.
-    """
-    texts = texts_of(documents, fields, separator)
+def candidates(given: Sequence[Candidate]) -> list[Candidate]:
+    """Of documents that share an id, the one with the highest score, at the place of the first."""
     best: dict[str, Candidate] = {}
-    for document, text in zip(documents, texts, strict=True):
+    for document, text in given:
         rival = best.get(document.id)
         if rival is None or _score(document) > _score(rival[0]):
             best[document.id] = (document, text)
@@ -65,7 +54,7 @@ def answer(ranking: Ranking[Candidate], options: Options, given: int) -> dict[st
 
 
 def _scored(document: Document, score: float) -> Document:
-    return replace(document, score=score, meta={**document.meta})
+    return replace(document, score=score, meta=own_metadata(document.meta))
 
 
 def _score(document: Document) -> float:

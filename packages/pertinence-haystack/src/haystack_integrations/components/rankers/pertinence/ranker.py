@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from haystack import Document, component
 from haystack.utils import ComponentDevice, Secret
 
-from haystack_integrations.common.pertinence import API_KEY, TOKEN, PertinenceComponent, score_kind
+from haystack_integrations.common.pertinence import API_KEY, TOKEN, PertinenceComponent, read, score_kind
 from haystack_integrations.components.rankers.pertinence.documents import Candidate, answer, candidates
 from pertinence import Reranker
 from pertinence.integration import BackendName, DtypeName, Truncation
@@ -147,9 +147,9 @@ class PertinenceRanker(PertinenceComponent):
         :raises ModelError: The model cannot be found or loaded.
         """
         options = self._options(top_k=top_k, scale_score=scale_score, score_threshold=score_threshold)
-        unique = self._candidates(documents)
-        ranking = self._handle.rank(options, query, unique, text=itemgetter(1))
-        return answer(ranking, options, len(documents))
+        given = self._read(documents)
+        ranking = self._handle.rank(options, query, candidates(given), text=itemgetter(1))
+        return answer(ranking, options, len(given))
 
     @component.output_types(documents=list[Document], meta=dict[str, Any])
     async def run_async(
@@ -162,9 +162,9 @@ class PertinenceRanker(PertinenceComponent):
     ) -> dict[str, Any]:
         """`run` for an event loop, without a thread; cancelling it withdraws the work."""
         options = self._options(top_k=top_k, scale_score=scale_score, score_threshold=score_threshold)
-        unique = self._candidates(documents)
-        ranking = await self._handle.arank(options, query, unique, text=itemgetter(1))
-        return answer(ranking, options, len(documents))
+        given = self._read(documents)
+        ranking = await self._handle.arank(options, query, candidates(given), text=itemgetter(1))
+        return answer(ranking, options, len(given))
 
     def _opened(self) -> Reranker:
         return self._handle.reranker(self._options())
@@ -174,5 +174,5 @@ class PertinenceRanker(PertinenceComponent):
         # Not `super()`, which means the class that Haystack's decorator has replaced.
         return {**PertinenceComponent._values(self, **changes), "score_kind": score_kind(asked)}
 
-    def _candidates(self, documents: list[Document]) -> list[Candidate]:
-        return candidates(documents, self.meta_fields_to_embed, self.embedding_separator)
+    def _read(self, documents: list[Document]) -> list[Candidate]:
+        return read(documents, self.meta_fields_to_embed, self.embedding_separator)
