@@ -24,10 +24,10 @@ class Gauge:
         self._since = self._last = 0.0
         self._from = 0
 
-    def __call__(self, work: str, done: int, total: int) -> None:
+    def __call__(self, system: str, done: int, total: int) -> None:
         """So many of all are done."""
-        if work != self._work:
-            self._begin(work, done, total)
+        if system != self._work:
+            self._begin(system, done, total)
         elif self._bar is not None:
             self._bar.update(done - self._bar.n)
         elif time.monotonic() - self._last >= _EVERY:

@@ -22,7 +22,7 @@ from pertinence.errors import InputError
 from pertinence.evaluation.checkpoint import Ranked
 from pertinence.evaluation.collection import Corpus
 from pertinence.evaluation.running import AHEAD, Watch
-from pertinence.evaluation.systems import unit
+from pertinence.evaluation.systems import directions
 from pertinence.scorer import Float32
 
 __all__ = ["Vectors", "embed_corpus", "search"]
@@ -72,7 +72,7 @@ def embed_corpus(
             rows.truncate(done * width)  # half a row, of a process that was killed
             watch(f"{name}: passages", done, len(ids))
             for portion in _portions(islice(corpus, done, None), _EMBEDDED_AT_ONCE):
-                vectors = unit(embedder.embed_documents([text for _, text in portion]))
+                vectors = directions(embedder.embed_documents([text for _, text in portion]))
                 rows.write(np.ascontiguousarray(vectors, dtype="<f4").tobytes())
                 rows.flush()
                 done += len(portion)
@@ -90,7 +90,7 @@ def search(
     with ThreadPoolExecutor(max_workers=AHEAD, thread_name_prefix="pertinence-embed") as pool:
         for block in _portions(queries, _QUERIES_AT_ONCE):
             # Side by side, so that they share the model's batches.
-            asked = unit(np.stack(list(pool.map(embedder.embed_query, [text for _, text in block]))))
+            asked = directions(np.stack(list(pool.map(embedder.embed_query, [text for _, text in block]))))
             places, scores = _nearest(asked, vectors.values, top)
             for (query, _), mine, cosines in zip(block, places, scores, strict=True):
                 yield Ranked(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -18,8 +18,9 @@ from pertinence.local.verdicts import runtimes_of
 from pertinence.options import Options
 from pertinence.reranker import Reranker
 from pertinence.scorer import Float32
+from pertinence.vectors import Vectors, unit
 
-__all__ = ["EmbedderSystem", "FirstStage", "Kind", "RerankerSystem", "System", "unit"]
+__all__ = ["EmbedderSystem", "FirstStage", "Kind", "RerankerSystem", "System", "directions"]
 
 Kind = Literal["first stage", "reranker", "embedder", "retrieval"]
 # Vectors of passages that are kept for the queries to come: 50,000 of 768 numbers take 150 MB.
@@ -156,7 +157,8 @@ class EmbedderSystem:
         passages = self._known(task.passages, task.texts)
         if not len(passages):
             return Ranked(query=task.query, passages=(), scores=(), truncated=None)
-        scores = passages @ unit(self.embedder.embed_query(task.text))
+        (query,) = directions(self.embedder.embed_query(task.text))
+        scores: Float32 = np.matmul(passages, query)
         order = np.argsort(-scores, kind="stable")
         return Ranked(
             query=task.query,
@@ -180,7 +182,7 @@ class EmbedderSystem:
         wanted = {each: text for each, text in zip(ids, texts, strict=True) if each not in found}
         if wanted:
             found |= dict(
-                zip(wanted, unit(self.embedder.embed_documents(list(wanted.values()))), strict=True)
+                zip(wanted, directions(self.embedder.embed_documents(list(wanted.values()))), strict=True)
             )
             with self._lock:
                 self._vectors |= found
@@ -189,11 +191,9 @@ class EmbedderSystem:
         return np.stack([found[each] for each in ids]) if ids else np.empty((0, 0), dtype=np.float32)
 
 
-def unit(vectors: Float32) -> Float32:
-    """Vectors along the last axis, divided by their length; zeros stay zeros."""
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    divided: Float32 = vectors / np.where(lengths == 0, np.float32(1), lengths)
-    return divided
+def directions(vectors: Vectors) -> Float32:
+    """Vectors, or one of them, in float32 and at length 1; of shape (texts, dims)."""
+    return unit(np.atleast_2d(np.asarray(vectors, dtype=np.float32)))
 
 
 def _falling(count: int) -> tuple[float, ...]:
@@ -226,7 +226,7 @@ _NO_MATTER = frozenset(
 )
 
 
-def _told(options: Options) -> Mapping[str, Any]:
+def _told(options: Options) -> dict[str, Any]:
     """What differs from the defaults, without folders of anybody's and without secrets."""
     plain = type(options)().to_dict()
     changed = {
