@@ -96,6 +96,14 @@ def test_a_part_without_judgements_is_told_and_so_is_a_split(registered: Callabl
         open_data("mmarco/v2/fr", split="dev")
 
 
+def test_a_dataset_that_cannot_be_fetched_is_named(registered: Callable[..., None], tmp_path: Path) -> None:
+    registered("tiny/dev", queries=2, passages=5, candidates=3)
+    for file in tmp_path.rglob("qrels"):
+        file.unlink()
+    with pytest.raises(InputError, match="the dataset 'tiny/dev' of ir_datasets cannot be fetched or read"):
+        open_data("tiny/dev")
+
+
 # Protocols
 
 

@@ -243,7 +243,7 @@ def _footer(report: Report) -> Iterator[str]:
         f"queries, {DRAWS:,} draws (Efron and Tibshirani 1993; Sakai 2006). p: paired randomisation test, "
         f"two-sided, {DRAWS:,} draws (Smucker, Allan and Carterette 2007); Holm's correction (1979) over all "
         "comparisons by one measure. Seeds are fixed. Milliseconds per query: the queue was kept full, "
-        "and loading is left out.</p>"
+        "and loading and the embedding of the corpus are left out.</p>"
     )
     yield f"<p>Plan: <code>{escape(_plain(report.plan))}</code></p>"
     told: dict[str, str] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from pertinence.datafiles import RunRow
@@ -21,7 +22,7 @@ def open_dataset(name: str, *, shown: str | None = None, run: Run | None = None)
         run: another first stage than the run that may come with it.
 
     Raises:
-        InputError: it has no queries, no judgements or no passages.
+        InputError: it has no queries, no judgements or no passages, or cannot be fetched.
         MissingExtraError: ir_datasets is not installed.
     """
     dataset = _ir_datasets().load(name)
@@ -35,9 +36,10 @@ def open_dataset(name: str, *, shown: str | None = None, run: Run | None = None)
                 f"the dataset {name!r} of ir_datasets has no {part}: name a part of it that does"
             )
     qrels: dict[str, dict[str, int]] = {}
-    for row in dataset.qrels_iter():
-        qrels.setdefault(row.query_id, {})[row.doc_id] = max(0, int(row.relevance))
-    queries = {query.query_id: _text(query) for query in dataset.queries_iter() if query.query_id in qrels}
+    with _reading(name):
+        for row in dataset.qrels_iter():
+            qrels.setdefault(row.query_id, {})[row.doc_id] = max(0, int(row.relevance))
+        queries = {each.query_id: _text(each) for each in dataset.queries_iter() if each.query_id in qrels}
     return Collection(
         name=shown or name,
         digest=digest_of([name, queries, qrels]),
@@ -65,9 +67,10 @@ class _Passages:
         self._store: Any = None
 
     def texts(self, ids: Sequence[str]) -> list[str]:
-        if self._store is None:
-            self._store = self._dataset.docs_store()
-        found = self._store.get_many(ids)
+        with _reading(self._name):
+            if self._store is None:
+                self._store = self._dataset.docs_store()
+            found = self._store.get_many(ids)
         if missing := [each for each in ids if each not in found]:
             raise InputError(
                 f"{self._name} lacks {len(missing)} of {len(ids)} passages, the first is {missing[0]!r}"
@@ -75,7 +78,8 @@ class _Passages:
         return [_text(found[each]) for each in ids]
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        return ((each.doc_id, _text(each)) for each in self._dataset.docs_iter())
+        with _reading(self._name):
+            yield from ((each.doc_id, _text(each)) for each in self._dataset.docs_iter())
 
     @property
     def size(self) -> int | None:
@@ -85,11 +89,24 @@ class _Passages:
 
 def _scored(name: str, dataset: Any) -> Run:
     def read() -> Iterator[RunRow]:
-        for number, row in enumerate(dataset.scoreddocs_iter(), start=1):
-            place = f"{name}, scored document {number}"
-            yield RunRow(place, row.query_id, row.doc_id, number, float(row.score))
+        with _reading(name):
+            for number, row in enumerate(dataset.scoreddocs_iter(), start=1):
+                place = f"{name}, scored document {number}"
+                yield RunRow(place, row.query_id, row.doc_id, number, float(row.score))
 
     return Run(name="BM25", digest=digest_of([name, "scoreddocs"]), read=lambda: by_query(read()))
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """What goes wrong while it is downloaded or read is told with its name."""
+    try:
+        yield
+    except OSError as error:
+        reason = type(error).__name__
+        raise InputError(
+            f"the dataset {name!r} of ir_datasets cannot be fetched or read ({reason})"
+        ) from error
 
 
 def _text(row: Any) -> str:
