@@ -80,12 +80,6 @@ def test_newlines_that_a_retriever_tool_appends_are_no_part_of_a_query(tmp_path:
         assert embedding.get_text_embedding("aa\n\n") != embedding.get_text_embedding("aa")
 
 
-@pytest.mark.parametrize("query", [None, "", " \n"])
-def test_a_query_that_asks_nothing_is_refused(embedding: PertinenceEmbedding, query: Any) -> None:
-    with pytest.raises(InputError, match="query"):
-        embedding.get_query_embedding(query)
-
-
 def test_a_text_that_is_no_string_is_named_by_its_index(embedding: PertinenceEmbedding) -> None:
     with pytest.raises(InputError, match="document 1 must be a string, not NoneType"):
         embedding.get_text_embedding_batch(["a", None])  # type: ignore[list-item]

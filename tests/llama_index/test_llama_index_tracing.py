@@ -152,15 +152,21 @@ def test_the_end_tells_what_the_scores_are_and_what_was_done_to_the_texts(
 ) -> None:
     scorer.max_words = 7
     blank = NodeWithScore(node=TextNode(text=" "))
-    reranker = PertinenceRerank(top_n=1, score_kind="logit", callback_manager=CallbackManager([debug]))
+    reranker = PertinenceRerank(
+        top_n=3, threshold=0.5, score_kind="logit", callback_manager=CallbackManager([debug])
+    )
     with instrument_tags({"request": 7}):
         door(reranker, [*nodes, blank], query)
     told = {
         "pertinence.score_kind": "logit",
-        "pertinence.total": 4,
+        "pertinence.given": 4,
+        "pertinence.kept": 2,
+        "pertinence.threshold": 0.5,
         "pertinence.truncated": 1,
         "pertinence.empty": 1,
         "pertinence.repaired": 0,
+        "pertinence.query_truncated": False,
+        "pertinence.usage": {},
     }
     assert recorder.events[1].tags == {**told, "request": 7}
     ((_, end),) = debug.get_event_pairs(CBEventType.RERANKING)
@@ -200,6 +206,14 @@ def test_a_subclass_has_one_span_too(
 
     door(Mine(), nodes, query)
     assert names(spans.completed_spans) == [f"Mine.{span}"]
+
+
+@both_doors
+def test_no_callback_manager_is_one_that_nobody_listens_to(
+    door: Door, span: str, nodes: list[NodeWithScore], query: str
+) -> None:
+    kept = door(PertinenceRerank(top_n=2, callback_manager=None), nodes, query)  # type: ignore[arg-type]
+    assert len(kept) == 2
 
 
 @pytest.mark.parametrize("door", ["query", "aquery"])

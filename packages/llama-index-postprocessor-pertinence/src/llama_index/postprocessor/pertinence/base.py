@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from copy import copy
 from typing import Any, ClassVar
 
+from llama_index.core.bridge.pydantic import field_validator
+from llama_index.core.callbacks import CallbackManager
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, QueryBundle
 
@@ -53,6 +55,11 @@ class PertinenceRerank(RerankerFields, BaseNodePostprocessor):
     _words: ClassVar[Mapping[str, str]] = {"top_k": "top_n"}
     _ignored: ClassVar[frozenset[str]] = frozenset({"class_name"})
 
+    @field_validator("callback_manager", mode="before")
+    @classmethod
+    def _some_manager(cls, value: Any) -> Any:
+        return CallbackManager() if value is None else value  # as the framework's embeddings do
+
     @classmethod
     def class_name(cls) -> str:
         """The name under which the framework writes this component out."""
@@ -61,7 +68,7 @@ class PertinenceRerank(RerankerFields, BaseNodePostprocessor):
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
-        options, query = self._options(), _query(query_bundle)
+        options, query, nodes = self._options(), _query(query_bundle), _checked(nodes)
         with self._traced(options, query, nodes) as tell:
             ranking = self._handle.rank(options, query, nodes, text=self._text)
             return tell(ranking, self._kept(ranking))
@@ -70,7 +77,7 @@ class PertinenceRerank(RerankerFields, BaseNodePostprocessor):
     async def _apostprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
-        options, query = self._options(), _query(query_bundle)
+        options, query, nodes = self._options(), _query(query_bundle), _checked(nodes)
         with self._traced(options, query, nodes) as tell:
             ranking = await self._handle.arank(options, query, nodes, text=self._text)
             return tell(ranking, self._kept(ranking))
@@ -78,11 +85,8 @@ class PertinenceRerank(RerankerFields, BaseNodePostprocessor):
     def _traced(
         self, options: Options, query: str, nodes: list[NodeWithScore]
     ) -> AbstractContextManager[Tell]:
-        for index, node in enumerate(check_documents(nodes)):
-            if not isinstance(node, NodeWithScore):
-                raise InputError(f"node {index} must be a NodeWithScore, not {type(node).__name__}")
         model = self._handle.reranker(options).model
-        return traced(self.callback_manager, query, nodes, top_n=options.top_k or len(nodes), model=model)
+        return traced(self.callback_manager, query, nodes, options=options, model=model)
 
     def _text(self, node: NodeWithScore) -> str:
         return node.node.get_content(metadata_mode=self.metadata_mode)
@@ -112,3 +116,11 @@ def _query(bundle: QueryBundle | str | None) -> str:
     if bundle is None:
         raise InputError("the query is missing: pass query_bundle or query_str")
     return check_query(bundle.query_str if isinstance(bundle, QueryBundle) else bundle).rstrip("\n")
+
+
+def _checked(nodes: list[NodeWithScore]) -> list[NodeWithScore]:
+    own = list(check_documents(nodes))
+    for index, node in enumerate(own):
+        if not isinstance(node, NodeWithScore):
+            raise InputError(f"node {index} must be a NodeWithScore, not {type(node).__name__}")
+    return own

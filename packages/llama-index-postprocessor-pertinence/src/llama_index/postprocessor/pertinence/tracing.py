@@ -12,6 +12,7 @@ from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRan
 from llama_index.core.schema import NodeWithScore
 
 from pertinence import Ranking
+from pertinence.integration import Options
 
 __all__ = ["Tell", "dispatcher", "traced"]
 
@@ -22,7 +23,7 @@ dispatcher = get_dispatcher(__name__)
 
 @contextmanager
 def traced(
-    callbacks: CallbackManager, query: str, nodes: list[NodeWithScore], *, top_n: int, model: str
+    callbacks: CallbackManager, query: str, nodes: list[NodeWithScore], *, options: Options, model: str
 ) -> Iterator[Tell]:
     """A step that has begun; what it yields tells of its ranking and the nodes kept, and gives those back.
 
@@ -32,10 +33,10 @@ def traced(
         callbacks: where the step is told as `CBEventType.RERANKING`; an error is told there too.
         query: what is asked.
         nodes: all nodes that are ranked.
-        top_n: how many may be kept.
+        options: what they are ranked with.
         model: the model that scores them.
     """
-    before = _snapshot(nodes)
+    before, top_n = _snapshot(nodes), options.top_k or len(nodes)
     dispatcher.event(ReRankStartEvent(query=query, nodes=before, top_n=top_n, model_name=model))
     payload: dict[str, Any] = {
         EventPayload.NODES: before,
@@ -46,7 +47,7 @@ def traced(
     with callbacks.event(CBEventType.RERANKING, payload=payload) as event:
 
         def tell(ranking: Ranking[NodeWithScore], kept: list[NodeWithScore]) -> list[NodeWithScore]:
-            after, counts = _snapshot(kept), _counts(ranking)
+            after, counts = _snapshot(kept), _counts(ranking, options)
             event.on_end(payload={EventPayload.NODES: after, EventPayload.ADDITIONAL_KWARGS: counts})
             dispatcher.event(ReRankEndEvent(nodes=after, tags=counts))
             return kept
@@ -59,13 +60,17 @@ def _snapshot(nodes: list[NodeWithScore]) -> list[NodeWithScore]:
     return [node.model_copy() for node in nodes]
 
 
-def _counts(ranking: Ranking[NodeWithScore]) -> dict[str, Any]:
-    """What a reader of the scores should know, under names that meet no other tags."""
-    return {
-        "pertinence.score_kind": ranking.score_kind,
-        "pertinence.total": ranking.total,
-        "pertinence.truncated": ranking.truncated,
-        "pertinence.empty": ranking.empty,
-        "pertinence.repaired": ranking.repaired,
-        **{f"pertinence.usage.{name}": count for name, count in ranking.usage.items()},
+def _counts(ranking: Ranking[NodeWithScore], options: Options) -> dict[str, Any]:
+    """What the scores are, why nodes may be missing and what was done to texts; names meet no other tags."""
+    counts: dict[str, Any] = {
+        "score_kind": ranking.score_kind,
+        "given": ranking.total,
+        "kept": len(ranking),
+        "threshold": options.threshold,
+        "truncated": ranking.truncated,
+        "empty": ranking.empty,
+        "repaired": ranking.repaired,
+        "query_truncated": ranking.query_truncated,
+        "usage": dict(ranking.usage),
     }
+    return {f"pertinence.{name}": count for name, count in counts.items()}
