@@ -35,6 +35,7 @@ def test_the_choice_is_that_of_the_core(command: Command) -> None:
         "backend": spec.backend,
         "dtype": spec.dtype,
         "device": "cpu",
+        "batches": "padded to pairs of nearly equal length",
         "why": spec.why,
         "proven": report["model"]["proven"],
         "card": "pertinence-mini",

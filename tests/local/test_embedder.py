@@ -222,7 +222,7 @@ async def test_an_empty_list_has_a_width_and_loads_no_model(tiny: Path) -> None:
         assert untouched.embed_documents([]).shape == (0, 64)
         assert (await untouched.aembed_documents([])).shape == (0, 64)
         assert untouched._open().rows_run == 0  # type: ignore[attr-defined]
-        assert untouched._open()._lease.model._backend is None  # type: ignore[attr-defined]
+        assert untouched._open()._lease.model._running == {}  # type: ignore[attr-defined]
 
 
 def test_a_vector_that_is_not_finite_is_an_error_that_names_the_text(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ class Letters:
         runs: how many pairs each batch held.
     """
 
-    batch_tokens = 64
+    workers = 1
 
     def __init__(self) -> None:
         self.runs: list[int] = []
@@ -39,19 +39,28 @@ class Letters:
             self.before_encode(text)
         return [EncodedPair(np.full(len(text) + 2, 7, dtype=np.int32), 1, False) for text in texts]
 
-    def pad(self, pairs: list[Pair[Request[Float32]]]) -> Batch:
-        return pad(pairs, pad_id=0, text_type=0)
+    def start(self, pairs: list[Pair[Request[Float32]]], worker: int) -> Callable[[], Float32]:
+        return lambda: self.run(pad(pairs, pad_id=0, text_type=0))
 
     def run(self, batch: Batch) -> Float32:
         self.before_run()
         self.runs.append(len(batch.ids))
         return batch.mask.sum(axis=1, keepdims=True).astype(np.float32) - 2
 
-    def load(self) -> None:
+    def load(self, worker: int) -> None:
         self.before_load()
 
-    def unload(self) -> None:
+    def unload(self, worker: int) -> None:
         self.unloaded.set()
+
+    def ahead(self, worker: int) -> int:
+        return 1
+
+    def batch_tokens(self, worker: int) -> int:
+        return 64
+
+    def packs(self, worker: int) -> bool:
+        return False
 
 
 def request(*texts: str) -> Request[list[float]]:

@@ -163,7 +163,7 @@ SHAPES = {
         model_type="distilbert",
         architecture="DistilBertForSequenceClassification",
         tokenizer=_word_piece,
-        sizes={"n_layers": 2, "max_position_embeddings": 512, "type_vocab_size": 1},
+        sizes={"num_hidden_layers": 2, "max_position_embeddings": 512, "type_vocab_size": 1},
     ),
     "roberta-L2": Shape(
         model_type="roberta",

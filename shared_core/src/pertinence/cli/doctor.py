@@ -8,11 +8,14 @@ import os
 import platform
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pertinence.cli.flags import add_options, options_of
 from pertinence.errors import PertinenceError
 from pertinence.options import Options
+
+if TYPE_CHECKING:
+    from pertinence.local.loading import ModelSpec
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -106,12 +109,23 @@ def _model(options: Options) -> dict[str, Any]:
         "backend": spec.backend,
         "dtype": spec.dtype,
         "device": spec.device if spec.backend == "torch" else "cpu",
+        "batches": _batches(spec),
         "why": spec.why,
         "proven": ", ".join(f"{each.backend} {each.dtype}" for each in proven) or "float32 alone",
         "card": "none: it loads by its own files" if spec.card is None else spec.card.name,
         "max_length": spec.max_length,
         "num_labels": spec.num_labels,
     }
+
+
+def _batches(spec: ModelSpec) -> str:
+    from pertinence.local.architectures import path_of
+    from pertinence.local.devices import accelerator
+
+    if spec.backend != "torch":
+        return "padded to pairs of nearly equal length"
+    device = (accelerator() or "cpu") if spec.device == "auto" else spec.device
+    return path_of(spec.config, device, own_code=spec.options.trust_remote_code)
 
 
 def _cache_folder(options: Options) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pertinence.cli.flags import flag
 from pertinence.cli.progress import following
-from pertinence.errors import OptionError
+from pertinence.errors import ModelError, OptionError
 from pertinence.gate import (
     Contender,
     GateReport,
@@ -82,9 +82,18 @@ def judge_beside(
     *,
     random_weights: bool = False,
 ) -> GateReport:
-    """The report on `candidate`, with its model's fingerprint, beside `reference`; both hand out logits."""
+    """The report on `candidate`, with its model's fingerprint, beside `reference`; both hand out logits.
+
+    Raises:
+        ModelError: they run on a card whose kind its driver does not tell.
+    """
     from pertinence.local.fingerprint import fingerprint
+    from pertinence.local.processor import card
     from pertinence.local.scorer import LocalScorer
+
+    where = None
+    if candidate.device.startswith("cuda") and (where := card()) is None:
+        raise ModelError("the driver does not tell one kind of card, so no verdict could count for it")
 
     exact, faster = LocalScorer(reference), LocalScorer(candidate)
     done = 0
@@ -102,6 +111,7 @@ def judge_beside(
             fingerprint(faster.spec.folder, candidate.cache_folder),
             Contender.here(faster.spec.backend, faster.spec.dtype),
             Contender.here(exact.spec.backend, exact.spec.dtype),
+            where,
         )
         with following(lambda: done, pairs_to_score(sets)):
             return judge(

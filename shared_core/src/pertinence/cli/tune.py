@@ -12,9 +12,9 @@ from pertinence.gate import GateReport, write_reports
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
-SUMMARY = "judge a model's faster precisions on this processor, and run it in the fastest that passes"
+SUMMARY = "judge a model's faster precisions on this CPU or card, and run it in the fastest that passes"
 
-_OPTIONS = ("revision", "cache_folder", "local_files_only")
+_OPTIONS = ("device", "revision", "cache_folder", "local_files_only")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,10 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Judge every faster form that can run here, print the tables, keep the verdicts."""
+    from pertinence.local.devices import accelerator
     from pertinence.local.loading import lower_precisions, resolve
     from pertinence.local.verdicts import GATE_FILE, store
 
-    plain = options_of(arguments, backend="auto", dtype="float32", device="cpu", score_kind="logit")
+    plain = options_of(arguments, backend="auto", dtype="float32", score_kind="logit")
+    if plain.device == "auto":
+        # Where it would run, by name: a verdict is about one kind of processor.
+        plain = plain.with_(device="cuda" if accelerator() == "cuda" else "cpu")
     limits, sets = limits_of(arguments), sets_of(arguments)
     reports: list[GateReport] = []
     for backend, dtype in lower_precisions(plain):

@@ -54,14 +54,21 @@ class Subject:
     date: str
 
     @classmethod
-    def here(cls, model: str, fingerprint: str, candidate: Contender, reference: Contender) -> Subject:
-        """On this machine, today."""
+    def here(
+        cls,
+        model: str,
+        fingerprint: str,
+        candidate: Contender,
+        reference: Contender,
+        where: Processor | None = None,
+    ) -> Subject:
+        """On this machine, today; on its CPU if nothing else is named."""
         return cls(
             model=model,
             fingerprint=fingerprint,
             candidate=candidate,
             reference=reference,
-            processor=processor(),
+            processor=where or processor(),
             date=datetime.now(UTC).date().isoformat(),
         )
 

@@ -88,6 +88,15 @@ class _Lane(Generic[Owner]):
             position -= 1
         return taken
 
+    def fill(self, room: int) -> list[Pair[Owner]]:
+        """Pairs of up to `room` tokens in all, each time the longest that fits."""
+        taken: list[Pair[Owner]] = []
+        while length := self.longest(room):
+            pairs = self.take(length, length, room // length)
+            taken += pairs
+            room -= length * len(pairs)
+        return taken
+
 
 class Waiting(Generic[Owner]):
     """All pairs that wait for one model, from however many requests.
@@ -149,14 +158,21 @@ class Waiting(Generic[Owner]):
             self.tokens -= lane.tokens
             lane.by_length, lane.lengths, lane.tokens = {}, [], 0
 
-    def next_batch(self, budget: int) -> list[Pair[Owner]]:
-        """The pairs to run next, the longest first; empty when nothing waits.
+    def next_batch(self, budget: int, *, packed: bool = False) -> list[Pair[Owner]]:
+        """The pairs to run next; empty when nothing waits.
 
-        Padded to the longest of them, they hold at most `budget` tokens, or a single pair.
+        They hold at most `budget` tokens, or are a single pair.
+
+        Args:
+            budget: tokens of a batch.
+            packed: there will be no padding, so that pairs of any length may share a batch; else they are
+                padded to the longest of them, which comes first, and padding counts.
         """
         lane = self._pop()
         if lane is None:
             return []
+        if packed:
+            return self._any_lengths(lane, budget)
         self._clock = lane.served
         far_ahead = self._clock + budget // 2
         longest = lane.lengths[-1]
@@ -178,6 +194,30 @@ class Waiting(Generic[Owner]):
                     break
                 spare -= longest - length
                 batch += self._give(lane, length, longest, 1)
+        for lane in asked:
+            if lane.tokens:
+                self._queue(lane)
+        return batch
+
+    def _any_lengths(self, lane: _Lane[Owner] | None, budget: int) -> list[Pair[Owner]]:
+        """As much as fits: of the leading lane, then of those that are not half a batch ahead of it."""
+        assert lane is not None
+        self._clock = lane.served
+        batch: list[Pair[Owner]] = []
+        asked: list[_Lane[Owner]] = []
+        room = budget
+        while lane is not None:
+            asked.append(lane)
+            if lane.served > self._clock + budget // 2:
+                break
+            before = lane.tokens
+            taken = lane.fill(room) if lane.lengths[0] <= room or batch else lane.take(1, lane.lengths[-1], 1)
+            given = before - lane.tokens
+            batch += taken
+            lane.served += given
+            self.tokens -= given
+            room -= given
+            lane = self._pop() if room > 0 else None
         for lane in asked:
             if lane.tokens:
                 self._queue(lane)

@@ -8,9 +8,19 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from pertinence.errors import MissingExtraError, OptionError
+from pertinence.local.devices import check_device
 from pertinence.options import Options
 
-__all__ = ["LOWER_PRECISIONS", "Backend", "Choice", "Dtype", "Possible", "choose"]
+__all__ = [
+    "LOWER_PRECISIONS",
+    "LOWER_PRECISIONS_ON_CARD",
+    "Backend",
+    "Choice",
+    "Dtype",
+    "Possible",
+    "choose",
+    "on_card",
+]
 
 Backend = Literal["torch", "onnx", "openvino"]
 Dtype = Literal["float32", "bfloat16", "float16", "int8"]
@@ -24,6 +34,8 @@ _FASTEST: tuple[tuple[Dtype, tuple[Backend, ...]], ...] = (
     ("int8", ("openvino", "onnx")),
 )
 _BACKENDS: Mapping[Dtype, tuple[Backend, ...]] = dict(_FASTEST)
+# What is worth judging on a card, whatever else it has: float16 rounds less, bfloat16 never overflows.
+LOWER_PRECISIONS_ON_CARD: tuple[tuple[Backend, Dtype], ...] = (("torch", "bfloat16"), ("torch", "float16"))
 # What is worth judging on a CPU; float16 is slower than float32 there.
 LOWER_PRECISIONS: tuple[tuple[Backend, Dtype], ...] = tuple(
     (backend, dtype)
@@ -75,13 +87,15 @@ class Possible:
         packages: the import names of what is installed, of `torch`, `sentence_transformers`, `openvino`,
             `onnx` and `onnxscript`.
         accelerator: what this machine has besides its CPU, for instance `cuda`.
-        passed: what the gate let pass for this model on this processor, the fastest first.
+        passed: what the gate let pass for this model on this CPU, the fastest first.
+        passed_on_card: the same on this machine's CUDA card.
     """
 
     files: Mapping[tuple[str, str], Path] = field(default_factory=dict)
     packages: frozenset[str] = frozenset()
     accelerator: str | None = None
     passed: Sequence[Verdict] = ()
+    passed_on_card: Sequence[Verdict] = ()
 
     def why_not(self, backend: Backend, dtype: Dtype) -> MissingExtraError | None:
         """What is missing to run this model so; None if nothing is."""
@@ -107,8 +121,9 @@ def choose(name: str, options: Options, possible: Possible) -> Choice:
 
     Raises:
         MissingExtraError: nothing that is installed can run it so; the message says what to install.
-        OptionError: backend, precision and device contradict each other.
+        OptionError: backend, precision and device contradict each other, or `device` names none.
     """
+    check_device(options.device)
     torch_only = _torch_only(options)
     _check(options, torch_only)
     if not torch_only and _accelerated(options, possible):
@@ -118,8 +133,9 @@ def choose(name: str, options: Options, possible: Possible) -> Choice:
         allowed = ("torch",)
     elif options.backend != "auto":
         allowed = (options.backend,)
-    if options.dtype == "auto" and not torch_only:
-        for backend, dtype, why in _proven(possible.passed):
+    if options.dtype == "auto" and (not torch_only or on_card(options, possible)):
+        passed = possible.passed_on_card if torch_only else possible.passed
+        for backend, dtype, why in _proven(passed):
             if backend in allowed and possible.why_not(backend, dtype) is None:
                 return Choice(backend=backend, dtype=dtype, why=why)
     precision: Dtype = "float32" if options.dtype == "auto" else options.dtype
@@ -139,6 +155,12 @@ def choose(name: str, options: Options, possible: Possible) -> Choice:
     missing = possible.why_not(able[-1], precision)
     assert missing is not None
     raise MissingExtraError(f"{name}: {missing}")
+
+
+def on_card(options: Options, possible: Possible) -> bool:
+    """Whether the model goes to a CUDA card."""
+    asked = options.device.startswith("cuda")
+    return asked or (possible.accelerator == "cuda" and _accelerated(options, possible))
 
 
 def _torch_only(options: Options) -> str:

@@ -14,10 +14,19 @@ from typing import Any, Literal
 from pertinence.cards import Card, card_named
 from pertinence.errors import ModelError
 from pertinence.local import verdicts
-from pertinence.local.choice import LOWER_PRECISIONS, Backend, Dtype, Possible, choose
+from pertinence.local.choice import (
+    LOWER_PRECISIONS,
+    LOWER_PRECISIONS_ON_CARD,
+    Backend,
+    Dtype,
+    Possible,
+    choose,
+    on_card,
+)
 from pertinence.local.devices import accelerator
 from pertinence.local.legacy import native_config
 from pertinence.local.locate import DEFAULT_MODEL, locate
+from pertinence.local.processor import card
 from pertinence.local.settings import (
     count_labels,
     positive_label,
@@ -172,14 +181,15 @@ def resolve(options: Options) -> RerankerSpec:
 
 
 def lower_precisions(options: Options) -> list[tuple[Backend, Dtype]]:
-    """What is faster than float32 and could run the reranker that `options` name on this CPU.
+    """What is faster than float32 and could run the reranker that `options` name, where it would run.
 
     Raises:
         ModelNotFoundError: it is nowhere.
     """
     _, folder = locate(options)
     possible = _possible(folder, options)
-    return [pair for pair in LOWER_PRECISIONS if possible.why_not(*pair) is None]
+    lower = LOWER_PRECISIONS_ON_CARD if on_card(options, possible) else LOWER_PRECISIONS
+    return [pair for pair in lower if possible.why_not(*pair) is None]
 
 
 def torch_installed() -> bool:
@@ -206,7 +216,13 @@ def _possible(folder: Path, options: Options) -> Possible:
         packages=installed(),
         accelerator=accelerator(),
         passed=verdicts.passed(folder, options.cache_folder) if options.dtype == "auto" else (),
+        passed_on_card=_passed_on_card(folder, options) if options.dtype == "auto" else (),
     )
+
+
+def _passed_on_card(folder: Path, options: Options) -> list[verdicts.Verdict]:
+    here = card()
+    return [] if here is None else verdicts.passed(folder, options.cache_folder, here)
 
 
 def _check_architecture(name: str, folder: Path, config: Mapping[str, Any]) -> None:

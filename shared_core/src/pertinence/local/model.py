@@ -9,15 +9,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Generic, Protocol, TypeVar
 
-import numpy as np
-
 from pertinence.errors import ModelError
 from pertinence.local.backends import Backend, open_backend
+from pertinence.local.backends.running import Collect, Rows, Running, all_finite, as_running
 from pertinence.local.batching import Batch, Pair, pad
 from pertinence.local.loading import ModelSpec, RerankerSpec, resolve, torch_installed
+from pertinence.local.packing import Packed, pack
 from pertinence.local.tokens import PairEncoder, PairLimits, QueryEncoder
 from pertinence.options import Options
-from pertinence.scorer import Float32
 
 __all__ = ["LocalModel", "RerankerModel"]
 
@@ -39,7 +38,8 @@ E = TypeVar("E", bound=Encoder)
 class LocalModel(ABC, Generic[S, E]):
     """Everything that one kind of model needs on this machine, loaded part by part when first used.
 
-    Two threads share it: one tokenises, the other runs; they meet only in finding the files.
+    Several threads share it: one tokenises, and one for each device runs; they meet only in finding the
+    files. The devices are numbered as workers, from 0.
     """
 
     def __init__(self, options: Options) -> None:
@@ -47,7 +47,8 @@ class LocalModel(ABC, Generic[S, E]):
         self._finding = threading.Lock()
         self._spec: S | None = None
         self._tokens: E | None = None
-        self._backend: Backend | None = None
+        self._devices: tuple[str, ...] = ()
+        self._running: dict[int, Running] = {}
         self.rows_run = 0
 
     @abstractmethod
@@ -70,64 +71,105 @@ class LocalModel(ABC, Generic[S, E]):
                 self._spec = self._find(self._options)
             return self._spec
 
-    def load(self) -> None:
-        """Load tokenizer and network."""
-        if self._backend is None:
+    def load(self, worker: int = 0) -> None:
+        """Load tokenizer and network, or the network anew on a device that failed."""
+        running = self._running.get(worker)
+        if running is not None and running.lost:
+            self._close(worker)
+        if worker not in self._running:
             self._encoder()
-            self._backend = self._opened()
+            self._running[worker] = self._opened(worker)
 
     @property
-    def batch_tokens(self) -> int:
-        """Tokens of a batch: what the user asked for, or what suits the device."""
-        return self._options.batch_tokens or self._loaded().batch_tokens
+    def workers(self) -> int:
+        """How many devices run it; known when the first has loaded it."""
+        return len(self._devices)
 
-    def pad(self, pairs: Sequence[Pair[Any]]) -> Batch:
-        """Arrays as the network reads them."""
-        spec = self.spec
+    def ahead(self, worker: int = 0) -> int:
+        """How many batches may be on their way through a device at once."""
+        return self._loaded(worker).ahead
+
+    def packs(self, worker: int = 0) -> bool:
+        """Whether a device reads batches without padding."""
+        return self._loaded(worker).packs
+
+    def batch_tokens(self, worker: int = 0) -> int:
+        """Tokens of a batch: what the user asked for, or what suits the device, as far as it fits."""
+        running = self._loaded(worker)
+        wanted = self._options.batch_tokens or running.batch_tokens
+        return wanted if running.fitting is None else min(wanted, running.fitting)
+
+    def pad(self, pairs: Sequence[Pair[Any]], worker: int = 0) -> Batch | Packed:
+        """Arrays as the network on a device reads them."""
+        spec, running = self.spec, self._loaded(worker)
         text_type = self._encoder().text_type if spec.token_types else 0
+        if running.packs:
+            return pack(pairs, text_type=text_type)
         return pad(
             pairs,
             pad_id=spec.pad_id,
             text_type=text_type,
-            multiple=self._loaded().width_multiple,
+            multiple=running.width_multiple,
             most=spec.positions,
         )
 
-    def run(self, batch: Batch) -> Float32:
-        """Raw outputs, float32 of shape (rows, outputs)."""
-        self.rows_run += len(batch.ids)
-        rows = self._loaded().run(batch)
-        if not np.isfinite(rows).all() and self._back_to_float32():
-            rows = self._loaded().run(batch)
+    def start(self, pairs: Sequence[Pair[Any]], worker: int = 0) -> Collect:
+        """Hand a batch to a device; what is given back waits for its rows, in the order of `pairs`."""
+        with self._finding:
+            self.rows_run += len(pairs)
+        collect = self._loaded(worker).start(self.pad(pairs, worker))
+
+        def rows() -> Rows:
+            given = collect()
+            if not all_finite(given) and self._back_to_float32(worker):
+                given = self._loaded(worker).start(self.pad(pairs, worker))()
+            return given
+
         return rows
 
-    def unload(self) -> None:
-        """Give the memory back."""
-        backend, self._backend = self._backend, None
-        self._tokens = None
-        if backend is not None:
-            backend.close()
+    def unload(self, worker: int = 0) -> None:
+        """Give the memory of a device back; with the last one, the tokenizer's too."""
+        self._close(worker)
+        if not self._running:
+            self._tokens = None
 
-    def _opened(self) -> Backend:
+    def _opened(self, worker: int) -> Running:
         """The backend of the spec; torch, if one that nobody asked for cannot be given the model."""
         spec = self.spec
         try:
-            return self._open_backend(spec)
+            return as_running(self._open_backend(self._placed(worker)))
         except ModelError as error:
             if self._options.backend != "auto" or spec.backend == "torch" or not torch_installed():
                 raise
             _log.warning("%s runs on torch, because it cannot on %s: %s", spec.name, spec.backend, error)
-        return self._open_backend(self._settle(backend="torch", dtype="float32", why="no other backend can"))
+        self._settle(backend="torch", dtype="float32", why="no other backend can")
+        return as_running(self._open_backend(self._placed(worker)))
 
-    def _back_to_float32(self) -> bool:
+    def _placed(self, worker: int) -> S:
+        """The spec for one of the devices that was asked for."""
+        spec = self.spec
+        if spec.backend != "torch":
+            self._devices = ("cpu",)
+            return spec
+        from pertinence.local.backends.torch_devices import places, put
+
+        self._devices = places(spec.device)
+        return put(spec, self._devices[worker])
+
+    def _back_to_float32(self, worker: int) -> bool:
         """Load the model again in float32, if the precision that gave no numbers was nobody's wish."""
         spec = self.spec
         if self._options.dtype != "auto" or spec.dtype == "float32":
             return False
         _log.warning("%s gave NaN or infinity in %s and goes on in float32", spec.name, spec.dtype)
-        self.unload()
+        self._close(worker)
         self._settle(dtype="float32", why=f"{spec.dtype} gave NaN or infinity")
         return True
+
+    def _close(self, worker: int) -> None:
+        running = self._running.pop(worker, None)
+        if running is not None:
+            running.close()
 
     def _settle(self, **changes: Any) -> S:
         with self._finding:
@@ -135,11 +177,10 @@ class LocalModel(ABC, Generic[S, E]):
             self._spec = replace(self._spec, **changes)
             return self._spec
 
-    def _loaded(self) -> Backend:
-        if self._backend is None:
-            self.load()
-        assert self._backend is not None
-        return self._backend
+    def _loaded(self, worker: int) -> Running:
+        if worker not in self._running:
+            self.load(worker)
+        return self._running[worker]
 
     def _encoder(self) -> E:
         if self._tokens is None:

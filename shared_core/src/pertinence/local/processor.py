@@ -1,4 +1,4 @@
-"""The processor of this machine, as far as it decides what a precision gives and costs."""
+"""What computes on this machine, as far as it decides what a precision gives and costs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Processor", "processor"]
+__all__ = ["Processor", "card", "processor"]
 
 # What low precision is computed with, by the names of Linux: x86 first, then ARM.
 _INSTRUCTIONS = (
@@ -24,6 +24,7 @@ _FOREIGN: Mapping[str, frozenset[str]] = {
 # The same products of integers, under a shorter encoding.
 _IMPLIED = {"avx512_vnni": "avx_vnni"}
 _CPUINFO = Path("/proc/cpuinfo")
+_CARDS = Path("/proc/driver/nvidia/gpus")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +65,18 @@ def processor(cpuinfo: Path = _CPUINFO) -> Processor:
         name=facts.get("model name") or _arm_name(facts) or platform.processor() or platform.machine(),
         instructions=tuple(name for name in _INSTRUCTIONS if name in flags) if flags else None,
     )
+
+
+@functools.cache
+def card(cards: Path = _CARDS) -> Processor | None:
+    """This machine's CUDA cards, by the name of their kind; None where the driver tells not one.
+
+    Args:
+        cards: the folder that NVIDIA's driver describes them in, one folder each.
+    """
+    told = [_first_core(file).get("Model") for file in sorted(cards.glob("*/information"))]
+    names = {name for name in told if name}
+    return Processor(name=names.pop(), instructions=None) if len(names) == 1 else None
 
 
 def _first_core(cpuinfo: Path) -> Mapping[str, str]:

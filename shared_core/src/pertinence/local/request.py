@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -83,6 +84,7 @@ class Request(Generic[T]):
         self._repaired = 0
         self._rows: Float32 | None = None
         self._answered = 0
+        self._taking = threading.Lock()
 
     @property
     def encoded(self) -> bool:
@@ -137,13 +139,14 @@ class Request(Generic[T]):
         return chunk, places
 
     def take(self, index: int, row: Float32) -> None:
-        """The row of one distinct text; the model thread's work."""
+        """The row of one distinct text; the work of the devices' threads."""
         # Row by row: picking many rows at once lets go of the interpreter, and many callers may be
         # waiting for it, each for up to 5 ms.
-        if self._rows is None:
-            self._rows = np.empty((self.documents, np.size(row)), dtype=np.float32)
-        self._rows[index] = row
-        self._answered += 1
+        with self._taking:
+            if self._rows is None:
+                self._rows = np.empty((self.documents, np.size(row)), dtype=np.float32)
+            self._rows[index] = row
+            self._answered += 1
 
     def finish(self) -> T:
         """The answer, once complete.

@@ -1,26 +1,29 @@
-"""One queue per loaded model: two threads and the futures they answer, nothing else.
+"""One queue per loaded model: its threads and the futures they answer, nothing else.
 
-One thread tokenises ahead, taking requests in turn, a chunk of texts at a time; the other alone loads
-and runs the model, and takes whatever waits whenever it is free. Batches merge the pairs of several
-requests only because the model was busy; nothing ever waits for a batch to fill.
+One thread tokenises ahead, taking requests in turn, a chunk of texts at a time; one for each device alone
+loads and runs the model there, and takes whatever waits whenever it is free. Batches merge the pairs of
+several requests only because the model was busy; nothing ever waits for a batch to fill.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import weakref
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Protocol
 
-from pertinence.errors import ClosedError, ModelError, OverloadedError, ScoreError
-from pertinence.local.batching import Batch, Pair, Turns, Waiting
+from pertinence.errors import ClosedError, ModelError, OverloadedError
+from pertinence.local.batching import Turns, Waiting
 from pertinence.local.futures import answer, fail, told
 from pertinence.local.request import QueryEncoders, Request
-from pertinence.scorer import Float32
+from pertinence.local.worker import Pairs, Runs, Worker
 
 __all__ = ["Model", "Scheduler"]
+
+_log = logging.getLogger(__name__)
 
 # Tokens that may wait, encoded, for the model: enough to sort by length, little enough to hold.
 _READ_AHEAD = 262_144
@@ -29,24 +32,21 @@ _CHUNK_TEXTS = 128
 _CHUNK_CHARACTERS = 500_000
 
 
-class Model(QueryEncoders, Protocol):
-    """What the two threads work with, once the model's thread has loaded it."""
+class Model(QueryEncoders, Runs, Protocol):
+    """What the threads work with, once the first device's thread has loaded it."""
 
-    def pad(self, pairs: Sequence[Pair[Any]]) -> Batch:
-        """Arrays for the model; called by the model's thread alone."""
-
-    def run(self, batch: Batch) -> Float32:
-        """Raw outputs of shape (rows, labels); called by the model's thread alone."""
-
-    def load(self) -> None:
-        """Load everything; called by the model's thread alone. Loading twice does nothing."""
-
-    def unload(self) -> None:
-        """Give memory back; the last call of the model's thread."""
+    def load(self, worker: int) -> None:
+        """Load everything for a device; called by its thread alone. Loading twice does nothing."""
 
     @property
-    def batch_tokens(self) -> int:
+    def workers(self) -> int:
+        """How many devices run it; asked for after the first `load`."""
+
+    def batch_tokens(self, worker: int) -> int:
         """Tokens of a batch that suit the device; asked for after `load`."""
+
+    def packs(self, worker: int) -> bool:
+        """Whether the device reads batches without padding; asked for after `load`."""
 
 
 class Scheduler:
@@ -54,13 +54,13 @@ class Scheduler:
 
     Args:
         model: what encodes and runs; only this scheduler's threads touch it.
-        name: for the names of the threads.
+        name: for the names of the threads, and for errors.
     """
 
     def __init__(self, model: Model, name: str) -> None:
         self._model = model
         self._name = name
-        # One lock, and a condition for each thread, so that neither is woken for the other's sake.
+        # One lock, and a condition for each kind of thread, so that neither is woken for the other's sake.
         self._lock = threading.RLock()
         self._to_encode = threading.Condition(self._lock)
         self._to_run = threading.Condition(self._lock)
@@ -70,8 +70,10 @@ class Scheduler:
         self._live: set[Request[Any]] = set()
         self._documents = 0
         self._threads: list[threading.Thread] = []
-        self._loading = False
-        self._ready = False
+        # Devices by their numbers: those with a thread, those that load, and those that are ready to run.
+        self._working: set[int] = set()
+        self._loading: set[int] = set()
+        self._ready: set[int] = set()
         self._closed = False
 
     @property
@@ -136,7 +138,7 @@ class Scheduler:
         """
         with self._lock:
             self._closed = True
-            loading = self._loading
+            loading = bool(self._loading)
             requests, loads = list(self._live), list(self._to_load)
             self._to_load.clear()
             self._wake_both()
@@ -151,19 +153,28 @@ class Scheduler:
         if self._closed:
             raise ClosedError("the model is closed")
         if not self._threads:
-            for role, work in (("tokens", self._encode_all), ("model", self._run_all)):
-                thread = threading.Thread(target=work, name=f"pertinence-{role}-{self._name}", daemon=True)
-                try:
-                    thread.start()
-                except RuntimeError as error:
-                    self._closed = True
-                    self._wake_both()
-                    raise ModelError(f"no thread can be started to run {self._name}: {error}") from error
-                self._threads.append(thread)
+            try:
+                self._begin("tokens", self._encode_all)
+                self._begin_worker(0)
+            except RuntimeError as error:
+                self._closed = True
+                self._wake_both()
+                raise ModelError(f"no thread can be started to run {self._name}: {error}") from error
+
+    def _begin(self, role: str, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, name=f"pertinence-{role}-{self._name}", daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _begin_worker(self, number: int) -> None:
+        self._begin(
+            f"model-{number}" if number else "model", Worker(self._model, number, self, self._name).run
+        )
+        self._working.add(number)
 
     def _wake_both(self) -> None:
         self._to_encode.notify()
-        self._to_run.notify()
+        self._to_run.notify_all()
 
     def _forget(self, request: Request[Any] | None) -> None:
         """Whatever ended the request, its texts and pairs wait no longer."""
@@ -203,7 +214,7 @@ class Scheduler:
                 self._waiting.add(request, pairs)
                 if not request.encoded:
                     self._turns.again(request)
-                self._to_run.notify()
+                self._to_run.notify_all()
         return True
 
     def _next_to_encode(self) -> Request[Any] | None:
@@ -215,33 +226,41 @@ class Scheduler:
                 self._to_encode.wait()
             return None
 
-    # The model's thread.
+    # What the devices' threads ask for.
 
-    def _run_all(self) -> None:
-        while self._work_comes():
-            if self._load():
-                self._run_next()
-        self._model.unload()
-
-    def _work_comes(self) -> bool:
+    def work_comes(self) -> bool:
         """Wait for something to load or to answer; False when the model is closed."""
         with self._lock:
             while not (self._closed or self._to_load or self._live):
                 self._to_run.wait()
             return not self._closed
 
-    def _load(self) -> bool:
-        """Load the model if it is not; a failure is everybody's answer, and the next request tries anew."""
+    def load_on(self, worker: int) -> bool | None:
+        """Load the model on a device if it is not; whether it is there, and None if its thread is to end.
+
+        Where no other device is at work a failure is everybody's answer, and the next request tries anew.
+        Else the device is given up, and the others go on without it.
+        """
         with self._lock:
-            self._loading = not self._ready
+            if worker not in self._ready:
+                self._loading.add(worker)
         error: BaseException | None = None
         try:
-            self._model.load()
+            self._model.load(worker)
         except BaseException as caught:
             error = caught
         with self._lock:
-            self._loading = False
-            self._ready = error is None
+            self._loading.discard(worker)
+            if error is None:
+                self._ready.add(worker)
+                self._begin_others()
+            else:
+                self._ready.discard(worker)
+                if self._working - {worker}:
+                    self._working.discard(worker)
+                    _log.error("%s goes on without device %d: %s", self._name, worker, error)
+                    self._wake_both()
+                    return None
             loads = list(self._to_load)
             self._to_load.clear()
             requests = list(self._live) if error else []
@@ -256,42 +275,26 @@ class Scheduler:
                 fail(request.future, told(error, self._name))
         return error is None
 
-    def _next_pairs(self) -> list[Pair[Request[Any]]]:
+    def next_pairs(self, worker: int, *, wait: bool) -> Pairs:
+        """The next batch; empty if none waits and `wait` is False, or if nothing more can come."""
         with self._lock:
-            while not (self._closed or self._to_load or self._waiting):
+            while wait and not (self._closed or self._to_load or self._waiting):
                 if not self._live:
                     return []
                 self._to_run.wait()
-            if self._closed:
+            if self._closed or not self._waiting:
                 return []
-            pairs = self._waiting.next_batch(self._model.batch_tokens)
+            pairs = self._waiting.next_batch(
+                self._model.batch_tokens(worker), packed=self._model.packs(worker)
+            )
             if self._turns:
                 self._to_encode.notify()
             return pairs
 
-    def _run_next(self) -> None:
-        pairs = self._next_pairs()
-        if not pairs:
-            return
-        owners = dict.fromkeys(pair.owner for pair in pairs)
-        try:
-            rows = self._model.run(self._model.pad(pairs))
-            if len(rows) != len(pairs):
-                raise ScoreError(f"the model gave {len(rows)} rows for {len(pairs)} pairs")
-            for pair, row in zip(pairs, rows, strict=True):
-                if not pair.owner.future.done():
-                    pair.owner.take(pair.index, row)
-        except BaseException as error:
-            for request in owners:
-                fail(request.future, told(error, self._name))
-            return
-        for request in owners:
-            self._finish(request)
-
-    def _finish(self, request: Request[Any]) -> None:
-        """Answer a request if it has all of its rows."""
-        try:
-            if request.complete and not request.future.done():
-                answer(request.future, request.finish())
-        except BaseException as error:
-            fail(request.future, told(error, self._name))
+    def _begin_others(self) -> None:
+        """A thread for each further device, once the first has told how many there are."""
+        for number in range(len(self._working), self._model.workers if len(self._threads) == 2 else 0):
+            try:
+                self._begin_worker(number)
+            except RuntimeError as error:
+                _log.error("%s goes on without device %d: %s", self._name, number, error)

@@ -85,7 +85,7 @@ class Verdict:
             raise ValueError(f"no report of the gate: {type(error).__name__} {error}") from error
 
 
-def passed(folder: Path, chosen: str | None = None) -> list[Verdict]:
+def passed(folder: Path, chosen: str | None = None, where: Processor | None = None) -> list[Verdict]:
     """What may be run in place of float32 for the model in this folder, here; the fastest first.
 
     A verdict of the user's own cache counts for this very processor and these versions of the runtimes,
@@ -96,12 +96,13 @@ def passed(folder: Path, chosen: str | None = None) -> list[Verdict]:
     Args:
         folder: the model's folder.
         chosen: the user's cache folder, if one was named.
+        where: what is to compute; this machine's CPU if nothing else is named.
     """
     # Before any hashing: most models have no verdicts at all.
     shipped = list(_read(folder / GATE_FILE))
     if not shipped and not (cache_folder(chosen) / _FOLDER).is_dir():
         return []
-    own_fingerprint, here = fingerprint(folder, chosen), processor()
+    own_fingerprint, here = fingerprint(folder, chosen), where or processor()
     found = {
         (verdict.backend, verdict.dtype): verdict
         for verdict in shipped

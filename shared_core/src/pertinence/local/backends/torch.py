@@ -13,11 +13,15 @@ import numpy as np
 from pertinence.errors import MissingExtraError, ModelError
 from pertinence.local.backends.fit import watched
 from pertinence.local.backends.lean import make_lean
+from pertinence.local.backends.packed import unpacked
+from pertinence.local.backends.torch_devices import on_device
+from pertinence.local.backends.torch_running import OnDevice, packed_if_safe
 from pertinence.local.batching import Batch
 from pertinence.local.embedding.batches import TextBatch
 from pertinence.local.embedding.loading import EmbedderSpec
 from pertinence.local.legacy import folder_with
 from pertinence.local.loading import ModelSpec
+from pertinence.local.packing import Packed
 from pertinence.scorer import Float32
 
 try:
@@ -38,72 +42,71 @@ __all__ = [
 
 M = TypeVar("M", bound=torch.nn.Module)
 
-_CPU_BATCH_TOKENS = 1024
-_GPU_BATCH_TOKENS = 16_384
 
-
-class TorchBackend:
-    """The network of a `sentence_transformers.CrossEncoder`, fed with exact-length batches."""
-
-    width_multiple = 1
+class TorchBackend(OnDevice):
+    """The network of a `sentence_transformers.CrossEncoder`, fed with packed or with exact-length batches."""
 
     def __init__(self, spec: ModelSpec) -> None:
         encoder = load_cross_encoder(spec)
         self._model = network_of(encoder, spec)
-        make_lean(self._model)
-        self._device = encoder.device
+        self._packed = packed_if_safe(self._model, spec)
+        if self._packed is None:
+            make_lean(self._model)
         self._token_types = spec.token_types
-        self.batch_tokens = _CPU_BATCH_TOKENS if self._device.type == "cpu" else _GPU_BATCH_TOKENS
-
-    def run(self, batch: Batch) -> Float32:
-        """Raw outputs, float32 of shape (rows, labels)."""
-        with torch.inference_mode():
-            return _rows(self._model(**_inputs(batch, self._device, self._token_types)).logits)
+        super().__init__(encoder.device, self._model.dtype, self._packed)
 
     def close(self) -> None:
         """Give the model's memory back."""
-        del self._model
+        del self._model, self._packed
+
+    def _outputs(self, batch: Batch | Packed) -> torch.Tensor:
+        """Raw outputs of shape (rows, labels)."""
+        if isinstance(batch, Packed):
+            assert self._packed is not None
+            return self._packed.run(batch)
+        logits: torch.Tensor = self._model(**_inputs(batch, self._device, self._token_types)).logits
+        return logits
 
 
-class TorchEmbeddingBackend:
-    """The modules of a `sentence_transformers.SentenceTransformer`, fed with exact-length batches.
+class TorchEmbeddingBackend(OnDevice):
+    """The modules of a `sentence_transformers.SentenceTransformer`, fed with packed or exact-length batches.
 
     A Normalize that comes last is left out: each caller has vectors in a form of its own.
     """
 
-    width_multiple = 1
-
     def __init__(self, spec: EmbedderSpec) -> None:
         model = load_sentence_transformer(spec)
         self._network, *further = model.children()
-        if spec.chain.first_token_read:
-            make_lean(self._network.auto_model, first_token_read=True)
+        network, first = self._network.auto_model, spec.chain.first_token_read
+        self._packed = packed_if_safe(network, spec, first_token_read=first)
+        if self._packed is None and first:
+            make_lean(network, first_token_read=True)
         self._further = further[:-1] if spec.chain.normalised else further
-        self._device = model.device
         self._token_types = spec.token_types
         self._dims = spec.chain.dims
-        self.batch_tokens = _CPU_BATCH_TOKENS if self._device.type == "cpu" else _GPU_BATCH_TOKENS
-
-    def run(self, batch: Batch) -> Float32:
-        """Vectors, float32 of shape (rows, dims)."""
-        assert isinstance(batch, TextBatch)
-        rows = np.empty((len(batch.ids), self._dims), dtype=np.float32)
-        with torch.inference_mode():
-            features = self._network(_inputs(batch, self._device, self._token_types))
-            for prompt in np.unique(batch.prompts):
-                # What comes after the network takes one length of prompt for all rows.
-                chosen = np.flatnonzero(batch.prompts == prompt)
-                rows[chosen] = _rows(self._vectors(features, chosen, int(prompt)))
-        return rows
+        super().__init__(model.device, network.dtype, self._packed)
 
     def close(self) -> None:
         """Give the model's memory back."""
-        del self._network, self._further
+        del self._network, self._further, self._packed
 
-    def _vectors(
-        self, features: dict[str, torch.Tensor], rows: np.ndarray[Any, Any], prompt: int
-    ) -> torch.Tensor:
-        picked = torch.from_numpy(rows).to(self._device)
+    def _outputs(self, batch: Batch | Packed) -> torch.Tensor:
+        """Vectors of shape (rows, dims)."""
+        if isinstance(batch, Packed):
+            assert self._packed is not None
+            features = unpacked(batch, self._packed.run(batch))
+        else:
+            assert isinstance(batch, TextBatch)
+            features = self._network(_inputs(batch, self._device, self._token_types))
+        prompts = batch.prompts
+        rows = torch.empty(len(prompts), self._dims, device=self._device)
+        for prompt in np.unique(prompts):
+            # What comes after the network takes one length of prompt for all rows.
+            chosen = on_device(np.flatnonzero(prompts == prompt), self._device)
+            rows[chosen] = self._vectors(features, chosen, int(prompt)).float()
+        return rows
+
+    def _vectors(self, features: dict[str, torch.Tensor], picked: torch.Tensor, prompt: int) -> torch.Tensor:
         # In float32, whatever the network computes in: so are the weights of what comes after it.
         part: dict[str, Any] = {
             "token_embeddings": features["token_embeddings"][picked].float(),
@@ -217,7 +220,7 @@ def _inputs(batch: Batch, device: torch.device, token_types: bool) -> dict[str, 
     arrays = {"input_ids": batch.ids, "attention_mask": batch.mask}
     if token_types:
         arrays["token_type_ids"] = batch.types
-    return {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+    return {name: on_device(array, device) for name, array in arrays.items()}
 
 
 def _rows(outputs: torch.Tensor) -> Float32:

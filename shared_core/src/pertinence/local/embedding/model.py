@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from pertinence.local.embedding.batches import TextBatch
 from pertinence.local.embedding.loading import EmbedderSpec, resolve
 from pertinence.local.embedding.tokens import PromptedTexts, SequenceEncoder
 from pertinence.local.model import LocalModel
+from pertinence.local.packing import Packed
 from pertinence.local.tokens import PairLimits
 from pertinence.options import Options
 
@@ -29,10 +31,12 @@ class EmbeddingModel(LocalModel[EmbedderSpec, SequenceEncoder]):
         """What makes sequences of texts that all have the role `query`, behind the prompt for it."""
         return self._encoder().prompted(self.spec.prompts[query], limits)
 
-    def pad(self, pairs: Sequence[Pair[Any]]) -> TextBatch:
+    def pad(self, pairs: Sequence[Pair[Any]], worker: int = 0) -> TextBatch | Packed:
         """Arrays as the network and the pooling read them."""
-        batch = super().pad(pairs)
+        batch = super().pad(pairs, worker)
         prompts = np.array([[pair.boundary] for pair in pairs], dtype=np.int64)
+        if isinstance(batch, Packed):
+            return replace(batch, prompts=prompts[:, 0])
         return TextBatch(ids=batch.ids, mask=batch.mask, types=batch.types, prompts=prompts)
 
     def _find(self, options: Options) -> EmbedderSpec:

@@ -1,0 +1,1 @@
+"""Ours beside sentence-transformers on one accelerator, in one run."""

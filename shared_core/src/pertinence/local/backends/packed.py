@@ -1,0 +1,167 @@
+"""Stock networks of transformers that read a batch as one row: no padding, and the same numbers.
+
+All tokens lie end to end, positions begin anew with each sequence, attention stays within it, and the
+last layer hands on the first token of each sequence as a batch of one-token rows: so the network's own
+head follows unchanged.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from pertinence.errors import MissingExtraError
+from pertinence.local.architectures import Layout, layout_of
+from pertinence.local.backends.lean import tolerance
+from pertinence.local.backends.packed_attention import NO_INFERENCE_MODE, Spans, register
+from pertinence.local.backends.packed_layers import LAST_LAYERS
+from pertinence.local.backends.torch_devices import on_device
+from pertinence.local.batching import Batch
+from pertinence.local.packing import Packed, pack_padded, positions_of
+
+try:
+    import torch
+except ImportError as error:
+    raise MissingExtraError.of("the torch backend", "torch") from error
+
+__all__ = ["PackedNetwork", "make_packed", "unpacked"]
+
+_log = logging.getLogger(__name__)
+
+
+_PROBE_LENGTHS = (9, 1, 14, 3)
+
+
+class PackedNetwork:
+    """A network and the way it computes attention: a packed batch in, what its forward gives out.
+
+    Attributes:
+        way: how attention is computed (see `packed_attention`).
+    """
+
+    def __init__(self, network: Any, layout: Layout, way: str) -> None:
+        self._network = network
+        self._layout = layout
+        self._pad_id = int(network.config.pad_token_id or 0)
+        self._device = next(network.parameters()).device
+        self.way = way
+
+    def run(self, batch: Packed) -> torch.Tensor:
+        """Logits of shape (rows, labels); of a network without a head, its vectors.
+
+        Those are of shape (rows, 1, dims) if the first token's alone are read, else (1, tokens, dims).
+        The device may still be at work when this returns.
+        """
+        positions = positions_of(batch, self._pad_id if self._layout.after_pad else None)
+        # One transfer for all of them.
+        arrays = (batch.ids, positions, batch.types, batch.starts)
+        ids, positions_, types, starts = on_device(np.concatenate(arrays), self._device).split(
+            [len(each) for each in arrays]
+        )
+        inputs = {"input_ids": ids[None], "position_ids": positions_[None]}
+        if self._layout.typed:
+            inputs["token_type_ids"] = types[None]
+        spans = Spans(starts=starts, longest=int(batch.lengths.max()))
+        with torch.no_grad() if self.way in NO_INFERENCE_MODE else torch.inference_mode():
+            output: torch.Tensor = self._network(**inputs, **spans.as_arguments())[0]
+        return output
+
+
+def make_packed(network: Any, ways: Iterable[str], *, first_token_read: bool = True) -> PackedNetwork | None:
+    """Have `network` read packed batches from now on, and no others; None leaves it as it was.
+
+    That is so where the architecture is not known to allow it, where no way is given, or where with
+    none of the ways a first small batch gives the same numbers as before.
+
+    Args:
+        network: a sequence classifier of transformers, or a network without a head.
+        ways: how attention may be computed, in the order of preference.
+        first_token_read: the first token's vector alone is read; of a classifier that is always so.
+    """
+    layout = _layout_of(network)
+    if layout is None:
+        return None
+    config, before = network.config, network.config._attn_implementation
+    layers = network.base_model.get_submodule(layout.layers)
+    whole, expected = layers[-1], None
+    for way in ways:
+        try:
+            if expected is None:
+                expected = _probe_padded(network, layout, first_token_read)
+            config._attn_implementation = register(way)
+            if first_token_read:
+                layers[-1] = LAST_LAYERS[layout.family](whole, way)
+            packed = PackedNetwork(network, layout, way)
+            given = _read_of(packed.run(pack_padded(_probe())), first_token_read)
+            if given.shape == expected.shape and bool(
+                (given - expected).abs().max() <= tolerance(network, expected)
+            ):
+                return packed
+            reason = "gives other numbers"
+        except (RuntimeError, TypeError, KeyError, AttributeError, ImportError) as error:
+            reason = f"{type(error).__name__}: {error}"
+        _log.info("%s is not packed with attention by %s: %s", type(network).__name__, way, reason)
+        layers[-1] = whole
+        config._attn_implementation = before
+    return None
+
+
+def unpacked(batch: Packed, vectors: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Token vectors as poolings read them, padded with zeros: `token_embeddings` and `attention_mask`.
+
+    Args:
+        batch: what was run.
+        vectors: what the network gave: of shape (1, tokens, dims), or (rows, 1, dims) if it is the first
+            token's alone.
+    """
+    if vectors.shape[0] == batch.rows and vectors.shape[1] == 1:
+        mask = torch.ones(batch.rows, 1, dtype=torch.int64, device=vectors.device)
+        return {"token_embeddings": vectors, "attention_mask": mask}
+    longest = int(batch.lengths.max())
+    rows = np.repeat(np.arange(batch.rows), batch.lengths)
+    places = on_device(rows * longest + positions_of(batch), vectors.device)
+    padded = vectors.new_zeros(batch.rows * longest, vectors.shape[-1]).index_copy_(0, places, vectors[0])
+    kept = np.arange(longest) < batch.lengths[:, None]
+    return {
+        "token_embeddings": padded.unflatten(0, (batch.rows, longest)),
+        "attention_mask": on_device(kept.astype(np.int64), vectors.device),
+    }
+
+
+def _layout_of(network: Any) -> Layout | None:
+    """The layout of a network that is known to be safe."""
+    kind = type(network)
+    # Code that came with a model may go by the same names.
+    if not kind.__module__.startswith("transformers.models."):
+        return None
+    return layout_of(kind.__name__, network.config.to_dict())
+
+
+def _probe() -> Batch:
+    """Rows of very different lengths."""
+    shape = (len(_PROBE_LENGTHS), max(_PROBE_LENGTHS))
+    mask = (np.arange(shape[1]) < np.array(_PROBE_LENGTHS)[:, None]).astype(np.int64)
+    ids = np.arange(10, 10 + mask.size).reshape(shape) % 50
+    return Batch(ids=ids.astype(np.int64), mask=mask, types=np.zeros(shape, dtype=np.int64))
+
+
+def _probe_padded(network: Any, layout: Layout, first_token_read: bool) -> torch.Tensor:
+    batch = _probe()
+    device = next(network.parameters()).device
+    # Positions of the RoBERTa family are read off the ids: what is padded must say so.
+    ids = np.where(batch.mask, batch.ids, int(network.config.pad_token_id or 0))
+    mask = torch.from_numpy(batch.mask).to(device)
+    with torch.inference_mode():
+        output = network(input_ids=torch.from_numpy(ids).to(device), attention_mask=mask)[0]
+        if not first_token_read:
+            output = output[mask.bool()]
+        return _read_of(output, first_token_read)
+
+
+def _read_of(output: torch.Tensor, first_token_read: bool) -> torch.Tensor:
+    """What is read of the output, float32 of shape (rows or tokens, numbers)."""
+    read = output[:, 0] if first_token_read and output.ndim == 3 else output
+    return read.detach().float().flatten(0, -2)

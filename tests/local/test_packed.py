@@ -1,0 +1,314 @@
+"""Batches as one row without padding: the same numbers as padded, for every architecture on the cards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pertinence import ModelError, Reranker
+from pertinence.local.batching import Batch, Pair
+from pertinence.local.packing import pack, pack_padded, positions_of
+from support.models import SHAPES
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+ARCHITECTURES = (
+    "bert-minilm-L6",
+    "bge-m3-L2",
+    "camembert-L2",
+    "distilbert-L2",
+    "electra-L2",
+    "gte-L2",
+    "mminilm-L6",
+    "roberta-L2",
+)
+LENGTHS = {
+    "one sequence": [17],
+    "one token each": [1, 1, 1],
+    "a long one beside short ones": [200, 3, 1, 5],
+    "many": [30, 29, 12, 12, 2, 47, 8, 8, 8, 16, 1, 25],
+}
+
+
+def network_of(folder: Path, labels: int = 1) -> Any:
+    """With two layers, and a head for so many labels."""
+    torch.manual_seed(3)
+    kind = transformers.AutoModelForSequenceClassification
+    return kind.from_pretrained(
+        folder, num_labels=labels, num_hidden_layers=2, ignore_mismatched_sizes=True
+    ).eval()
+
+
+def batch_of(lengths: Sequence[int], *, pad_id: int, typed: bool) -> Batch:
+    generator = np.random.default_rng(5)
+    shape = (len(lengths), max(lengths))
+    mask = (np.arange(shape[1]) < np.array(lengths)[:, None]).astype(np.int64)
+    ids = np.where(mask, generator.integers(5, 60, shape), pad_id)
+    # Some tokens are padding by their id and yet read: a text may say "<pad>".
+    ids[0, lengths[0] // 2] = pad_id
+    types = (np.arange(shape[1]) * 2 >= np.array(lengths)[:, None]) * mask if typed else np.zeros(shape)
+    return Batch(ids=ids.astype(np.int64), mask=mask, types=types.astype(np.int64))
+
+
+def padded_logits(network: Any, batch: Batch, *, typed: bool) -> Any:
+    types = {"token_type_ids": torch.from_numpy(batch.types)} if typed else {}
+    with torch.inference_mode():
+        ids, mask = torch.from_numpy(batch.ids), torch.from_numpy(batch.mask)
+        return network(input_ids=ids, attention_mask=mask, **types).logits
+
+
+# Every way that a CPU can run; those of a GPU differ from them in nothing but the kernel.
+WAYS = ("reference", "nested")
+
+
+@pytest.fixture(scope="module")
+def batches() -> Callable[[str], dict[str, Batch]]:
+    def of(shape: str) -> dict[str, Batch]:
+        typed = SHAPES[shape].sizes["type_vocab_size"] > 1
+        pad_id = SHAPES[shape].pad_token_id
+        return {name: batch_of(lengths, pad_id=pad_id, typed=typed) for name, lengths in LENGTHS.items()}
+
+    return of
+
+
+@pytest.mark.parametrize("labels", [1, 2])
+@pytest.mark.parametrize("shape", ARCHITECTURES)
+def test_packed_scores_are_the_padded_ones(
+    shape: str, labels: int, batches: Callable[[str], dict[str, Batch]], model_folder: Callable[[str], Path]
+) -> None:
+    """In float32 the scores, to 1e-5; in float64 the logits to 1e-9: it is the same function."""
+    from pertinence.local.backends.packed import make_packed
+
+    typed = SHAPES[shape].sizes["type_vocab_size"] > 1
+    for dtype, score, bound in ((torch.float32, torch.sigmoid, 1e-5), (torch.float64, torch.clone, 1e-9)):
+        network = network_of(model_folder(shape), labels).to(dtype)
+        expected = {
+            name: padded_logits(network, batch, typed=typed) for name, batch in batches(shape).items()
+        }
+        packed = make_packed(network, ["reference"])
+        assert packed is not None
+        for name, batch in batches(shape).items():
+            given = packed.run(pack_padded(batch))
+            assert given.shape == (len(batch.ids), labels)
+            difference = float((score(given) - score(expected[name])).abs().max())
+            assert difference <= bound, (name, dtype)
+
+
+@pytest.mark.parametrize("shape", ["camembert-L2", "gte-L2"])
+def test_nested_tensors_give_the_same_as_sequence_by_sequence(
+    shape: str, batches: Callable[[str], dict[str, Batch]], model_folder: Callable[[str], Path]
+) -> None:
+    from pertinence.local.backends.packed import make_packed
+
+    given = {}
+    for way in WAYS:
+        packed = make_packed(network_of(model_folder(shape)).double(), [way])
+        assert packed is not None
+        assert packed.way == way
+        given[way] = [packed.run(pack_padded(batch)) for batch in batches(shape).values()]
+    for one, other in zip(*given.values(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-9, rtol=0)
+
+
+def test_the_last_layer_computes_the_first_tokens_alone(model_folder: Callable[[str], Path]) -> None:
+    from pertinence.local.backends.packed import make_packed
+
+    network = network_of(model_folder("camembert-L2"))
+    packed = make_packed(network, ["reference"])
+    assert packed is not None
+    shapes = []
+    last = network.base_model.encoder.layer[-1].layer
+    last.intermediate.register_forward_hook(lambda module, inputs, output: shapes.append(tuple(output.shape)))
+    packed.run(pack_padded(batch_of([9, 4, 2], pad_id=1, typed=False)))
+    assert shapes == [(3, 3072)]
+
+
+def settings_of(network: Any) -> tuple[Any, ...]:
+    return network.config._attn_implementation, *network.modules()
+
+
+@pytest.mark.parametrize(
+    ("architecture", "settings"),
+    [
+        ("MPNetForSequenceClassification", {}),
+        ("BertForSequenceClassification", {"is_decoder": True}),
+        ("BertForSequenceClassification", {"chunk_size_feed_forward": 4}),
+        (
+            "GteForSequenceClassification",
+            {"rope_parameters": {"rope_type": "dynamic", "rope_theta": 10_000.0, "factor": 2.0}},
+        ),
+    ],
+)
+def test_what_is_not_known_to_be_safe_is_left_as_it_is(architecture: str, settings: dict[str, Any]) -> None:
+    from pertinence.local.backends.packed import make_packed
+
+    kind = getattr(transformers, architecture, None)
+    if kind is None:
+        pytest.skip(f"this version of transformers has no {architecture}")
+    sizes = {"hidden_size": 32, "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 64}
+    network = kind(kind.config_class(vocab_size=60, **sizes, **settings)).eval()
+    before = settings_of(network)
+    assert make_packed(network, WAYS) is None
+    assert settings_of(network) == before
+
+
+def test_code_that_came_with_a_model_is_not_known_whatever_its_name(
+    model_folder: Callable[[str], Path],
+) -> None:
+    from pertinence.local.backends.packed import make_packed
+
+    network = network_of(model_folder("tiny"))
+    network.__class__ = type(type(network).__name__, (type(network),), {"__module__": "transformers_modules"})
+    assert make_packed(network, WAYS) is None
+
+
+class Averaging(torch.nn.Module):
+    """A head that reads every token."""
+
+    def __init__(self, head: Any) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, hidden: Any) -> Any:
+        return self.head(hidden.mean(dim=1, keepdim=True))
+
+
+def test_a_head_that_reads_every_token_is_found_out_and_left_as_it_is(
+    model_folder: Callable[[str], Path],
+) -> None:
+    from pertinence.local.backends.packed import make_packed
+
+    network = network_of(model_folder("camembert-L2"))
+    network.classifier = Averaging(network.classifier)
+    before = settings_of(network)
+    assert make_packed(network, WAYS) is None
+    assert settings_of(network) == before
+
+
+def test_a_kernel_that_fails_makes_way_for_the_next(
+    model_folder: Callable[[str], Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    from pertinence.local.backends.packed import make_packed
+
+    caplog.set_level("INFO", "pertinence")
+    # Neither runs on a CPU.
+    packed = make_packed(network_of(model_folder("tiny")), ["flash_attn", "varlen", "reference"])
+    assert packed is not None
+    assert packed.way == "reference"
+    assert "is not packed with attention by varlen: " in caplog.text
+
+
+def test_the_ways_suit_device_precision_and_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pertinence.local.backends import packed_attention
+    from pertinence.local.backends.packed_attention import ways_for
+
+    monkeypatch.setattr(packed_attention, "find_spec", lambda name: None if name == "flash_attn" else name)
+    assert ways_for("cpu", torch.float32, None) == ()
+    assert ways_for("mps", torch.float16, None) == ()
+    assert ways_for("cuda", torch.float32, (9, 0)) == ("nested",)
+    assert ways_for("cuda", torch.float16, (7, 5)) == ("nested",)
+    assert ways_for("cuda", torch.bfloat16, (9, 0)) == ("varlen", "nested")
+    monkeypatch.setattr(packed_attention, "find_spec", lambda name: name)
+    assert ways_for("cuda", torch.bfloat16, (9, 0)) == ("flash_attn", "varlen", "nested")
+
+
+@pytest.fixture
+def packing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CPU packs, as a GPU would."""
+    from pertinence.local.backends import torch_running
+
+    monkeypatch.setattr(torch_running, "attention_ways", lambda device, dtype: ("reference",))
+
+
+@pytest.mark.usefixtures("packing")
+@pytest.mark.parametrize("shape", ["tiny", "roberta-L2"])
+def test_a_reranker_that_packs_scores_as_one_that_pads(
+    shape: str, model_folder: Callable[[str], Path]
+) -> None:
+    texts = ["le moulin", "la rivière " * 40, "", "un pont sur la rivière", "le " * 300, "la mairie"]
+    with (
+        Reranker(model_folder(shape), backend="torch", device="cpu", score_kind="logit") as packs,
+        Reranker(model_folder(shape), backend="torch", score_kind="logit", max_queued=100) as again,
+        Reranker(model_folder(shape), backend="onnx", score_kind="logit") as pads,
+    ):
+        given = packs.score("où est le moulin ?", texts)
+        assert packs._open()._lease.model.packs()  # type: ignore[attr-defined]
+        np.testing.assert_allclose(given, pads.score("où est le moulin ?", texts), atol=2e-5)
+        np.testing.assert_array_equal(given, again.score("où est le moulin ?", texts))
+
+
+def out_of_memory_over(network: Any, tokens: int) -> list[int]:
+    """The network's device is full with more than so many tokens; gives a list of what was run."""
+    ran: list[int] = []
+
+    def check(module: Any, args: Any, inputs: dict[str, Any]) -> None:
+        count = inputs["input_ids"].numel()
+        ran.append(count)
+        if count > tokens:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    network.register_forward_pre_hook(check, with_kwargs=True)
+    return ran
+
+
+@pytest.mark.parametrize("packs", [True, False])
+def test_a_device_that_runs_out_of_memory_loses_no_request_and_gets_smaller_batches_from_then_on(
+    packs: bool, model_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pertinence.local.backends import torch_running
+
+    if packs:
+        monkeypatch.setattr(torch_running, "attention_ways", lambda device, dtype: ("reference",))
+    texts = [f"{number} " * (1 + number % 30) for number in range(60)]
+    folder = model_folder("tiny")
+    with Reranker(folder, backend="torch", device="cpu", batch_tokens=2048, score_kind="logit") as reranker:
+        expected = reranker.score("où ?", texts)
+        model = reranker._open()._lease.model  # type: ignore[attr-defined]
+        ran = out_of_memory_over(model._running[0]._model, 300)
+        np.testing.assert_allclose(reranker.score("où ?", texts), expected, atol=1e-5)
+        assert max(ran) > 300
+        assert model.batch_tokens() <= 300
+        ran.clear()
+        reranker.score("où ?", texts)
+        assert max(ran) <= 300
+
+
+def test_a_text_that_no_longer_fits_is_told_with_its_length(model_folder: Callable[[str], Path]) -> None:
+    with Reranker(model_folder("tiny"), backend="torch", device="cpu") as reranker:
+        reranker.warm_up()
+        out_of_memory_over(reranker._open()._lease.model._running[0]._model, 20)  # type: ignore[attr-defined]
+        with pytest.raises(ModelError, match=r"one text of \d+ tokens does not fit into the memory of cpu"):
+            reranker.score("où ?", ["court", "long " * 80])
+        assert len(reranker.score("où ?", ["court"])) == 1
+
+
+@given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=12), min_size=1, max_size=8))
+def test_positions_begin_anew_with_each_sequence_and_pass_over_padding_after_it(
+    rows: list[list[int]],
+) -> None:
+    pairs = [Pair(None, place, np.array(row, dtype=np.int32), 1) for place, row in enumerate(rows)]
+    batch = pack(pairs, text_type=1)
+    assert positions_of(batch).tolist() == [place for row in rows for place in range(len(row))]
+    counted = []
+    for row in rows:
+        rank = 1
+        for token in row:
+            rank += token != 1
+            counted.append(rank if token != 1 else 1)
+    assert positions_of(batch, after_pad=1).tolist() == counted
+
+
+def test_token_types_begin_where_the_text_does() -> None:
+    pairs = [
+        Pair(None, place, np.zeros(4, dtype=np.int32), boundary) for place, boundary in enumerate((1, 3))
+    ]
+    batch = pack(pairs, text_type=1)
+    assert batch.types.tolist() == [0, 1, 1, 1, 0, 0, 0, 1]
+    assert batch.starts.tolist() == [0, 4, 8]
