@@ -1,4 +1,4 @@
-"""Somebody else's adapter, written from `docs/testing.md` alone: its snippets are a test file as they stand."""
+"""Somebody else's adapter, written from `docs/testing.md` alone: its snippets are a test file, unchanged."""
 
 from __future__ import annotations
 
