@@ -24,6 +24,7 @@ DISTRIBUTIONS = (
 )
 PUBLIC_MODULES = (
     "pertinence",
+    "pertinence.evaluation",
     "pertinence.integration",
     "pertinence.testing",
     "pertinence_mini",
