@@ -20,7 +20,7 @@ from pertinence.local.backends.packed_attention import NO_INFERENCE_MODE, Spans,
 from pertinence.local.backends.packed_layers import LAST_LAYERS
 from pertinence.local.backends.torch_devices import on_device
 from pertinence.local.batching import Batch
-from pertinence.local.packing import Packed, pack_padded, positions_of
+from pertinence.local.packing import Ids32, Packed, pack_padded, positions_of
 
 try:
     import torch
@@ -40,14 +40,16 @@ class PackedNetwork:
 
     Attributes:
         way: how attention is computed (see `packed_attention`).
+        device: where it is.
+        filler: the token that stands for nothing.
     """
 
     def __init__(self, network: Any, layout: Layout, way: str) -> None:
         self._network = network
         self._layout = layout
-        self._pad_id = int(network.config.pad_token_id or 0)
-        self._device = next(network.parameters()).device
         self.way = way
+        self.device = next(network.parameters()).device
+        self.filler = int(network.config.pad_token_id or 0)
 
     def run(self, batch: Packed) -> torch.Tensor:
         """Logits of shape (rows, labels); of a network without a head, its vectors.
@@ -55,16 +57,21 @@ class PackedNetwork:
         Those are of shape (rows, 1, dims) if the first token's alone are read, else (1, tokens, dims).
         The device may still be at work when this returns.
         """
-        positions = positions_of(batch, self._pad_id if self._layout.after_pad else None)
-        # One transfer for all of them.
-        arrays = (batch.ids, positions, batch.types, batch.starts)
-        ids, positions_, types, starts = on_device(np.concatenate(arrays), self._device).split(
-            [len(each) for each in arrays]
-        )
-        inputs = {"input_ids": ids[None], "position_ids": positions_[None]}
+        row = on_device(self.laid_out(batch), self.device)
+        return self.compute(row, len(batch.ids), int(batch.lengths.max()))
+
+    def laid_out(self, batch: Packed) -> Ids32:
+        """Ids, positions, token types and starts end to end: one transfer for all of them."""
+        positions = positions_of(batch, self.filler if self._layout.after_pad else None)
+        return np.concatenate([batch.ids, positions, batch.types, batch.starts])
+
+    def compute(self, row: torch.Tensor, tokens: int, longest: int) -> torch.Tensor:
+        """What `run` gives, of a batch that is laid out on the device."""
+        ids, positions, types, starts = row.split([tokens] * 3 + [len(row) - 3 * tokens])
+        inputs = {"input_ids": ids[None], "position_ids": positions[None]}
         if self._layout.typed:
             inputs["token_type_ids"] = types[None]
-        spans = Spans(starts=starts, longest=int(batch.lengths.max()))
+        spans = Spans(starts=starts, longest=longest)
         with torch.no_grad() if self.way in NO_INFERENCE_MODE else torch.inference_mode():
             output: torch.Tensor = self._network(**inputs, **spans.as_arguments())[0]
         return output

@@ -14,6 +14,7 @@ from pertinence.errors import MissingExtraError, ModelError
 from pertinence.local.backends.fit import watched
 from pertinence.local.backends.lean import make_lean
 from pertinence.local.backends.packed import unpacked
+from pertinence.local.backends.packed_graphs import Replaying, record, wanted
 from pertinence.local.backends.torch_devices import on_device
 from pertinence.local.backends.torch_running import OnDevice, packed_if_safe
 from pertinence.local.batching import Batch
@@ -54,16 +55,18 @@ class TorchBackend(OnDevice):
             make_lean(self._model)
         self._token_types = spec.token_types
         super().__init__(encoder.device, self._model.dtype, self._packed)
+        self._replaying = Replaying(self._packed, record) if self._packed and wanted() else None
 
     def close(self) -> None:
         """Give the model's memory back."""
-        del self._model, self._packed
+        del self._model, self._packed, self._replaying
 
     def _outputs(self, batch: Batch | Packed) -> torch.Tensor:
         """Raw outputs of shape (rows, labels)."""
         if isinstance(batch, Packed):
-            assert self._packed is not None
-            return self._packed.run(batch)
+            runs = self._replaying or self._packed
+            assert runs is not None
+            return runs.run(batch)
         logits: torch.Tensor = self._model(**_inputs(batch, self._device, self._token_types)).logits
         return logits
 
