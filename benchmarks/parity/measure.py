@@ -95,7 +95,8 @@ def _theirs(
 
     def flag_reranker() -> peers.Floats:
         assert flag_python is not None
-        return peers.flag_reranker(flag_python, folder, pairs, length)
+        kind = subject.card.architecture.replace("ForSequenceClassification", "Tokenizer")
+        return peers.flag_reranker(flag_python, folder, pairs, length, kind)
 
     known: dict[Way, tuple[str, Callable[[], peers.Floats]]] = {
         "sentence-transformers": ("probability", lambda: peers.cross_encoder(folder, pairs, length)),

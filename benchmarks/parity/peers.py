@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
@@ -49,20 +50,27 @@ def sequence_classifier(folder: Path, pairs: Pairs, max_length: int) -> Floats:
     return np.concatenate(rows)
 
 
-def flag_reranker(python: Path, folder: Path, pairs: Pairs, max_length: int) -> Floats:
+def flag_reranker(python: Path, folder: Path, pairs: Pairs, max_length: int, kind: str) -> Floats:
     """`FlagEmbedding.FlagReranker.compute_score`, run by the Python of another environment: logits.
+
+    It joins token ids by the rules of the tokenizer's class, which `kind` is: the file alone does not tell.
 
     Raises:
         subprocess.CalledProcessError: it failed; what it said stands on standard error.
     """
-    request = {"folder": str(folder), "pairs": pairs, "max_length": max_length}
-    done = subprocess.run(
-        [str(python), str(Path(__file__).with_name("flag_peer.py"))],
-        input=json.dumps(request),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
+    with TemporaryDirectory(prefix="pertinence-parity-") as made:
+        for file in folder.iterdir():
+            (Path(made) / file.name).symlink_to(file)
+        settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+        (Path(made) / "tokenizer_config.json").unlink()
+        (Path(made) / "tokenizer_config.json").write_text(json.dumps({**settings, "tokenizer_class": kind}))
+        done = subprocess.run(
+            [str(python), str(Path(__file__).with_name("flag_peer.py"))],
+            input=json.dumps({"folder": made, "pairs": pairs, "max_length": max_length}),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
     return np.array(json.loads(done.stdout), dtype=np.float32)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,7 +40,7 @@ class Subject:
     cards: tuple[str, ...]
     shape: str | None
     layers: int
-    pairs: int = 60
+    pairs: int = 24
     longest: int = 400
 
     @property
@@ -115,7 +117,7 @@ _SUBJECTS = (
         cards=("BAAI/bge-reranker-v2-m3",),
         shape="bge-m3-L2",
         layers=24,
-        pairs=20,
+        pairs=8,
         longest=100,
     ),
     Subject(name="bert-6", cards=("cross-encoder/ms-marco-MiniLM-L6-v2",), shape="bert-minilm-L6", layers=6),
@@ -140,14 +142,20 @@ def folders(subject: Subject) -> Iterator[Folders]:
             write_float32(resolve(Options()).folder, theirs)
             yield Folders(theirs=theirs, ours=resolve(Options()).folder)
             return
-        tokenizer = tokenizer_like(subject.shape)
-        if subject.card.task == "embed":
-            build_embedder(subject.shape, theirs, tokenizer=tokenizer, layers=subject.layers)
-        else:
-            build(subject.shape, theirs, tokenizer=tokenizer, layers=subject.layers)
-        if subject.card.architecture == "GteForSequenceClassification":
-            ours.mkdir()
-            build(subject.shape, ours, tokenizer=tokenizer, layers=subject.layers)
-            yield Folders(theirs=theirs, ours=to_legacy(ours))
-        else:
-            yield Folders(theirs=theirs, ours=theirs)
+        write = build_embedder if subject.card.task == "embed" else build
+        write(subject.shape, theirs, tokenizer=tokenizer_like(subject.shape), layers=subject.layers)
+        yield Folders(theirs=theirs, ours=_published(subject, theirs, ours))
+
+
+def _published(subject: Subject, theirs: Path, ours: Path) -> Path:
+    """The folder as its publisher left it: another one where that is a form that other libraries refuse."""
+    if subject.card.architecture == "GteForSequenceClassification":
+        return to_legacy(shutil.copytree(theirs, ours))
+    if subject.card.task == "embed":
+        shutil.copytree(theirs, ours)
+        config = json.loads((theirs / "config.json").read_text(encoding="utf-8"))
+        coded = {"AutoModel": "dangvantuan/bilingual_impl--modeling.BilingualModel"}
+        own = {"model_type": "bilingual", "architectures": ["BilingualModel"], "auto_map": coded}
+        (ours / "config.json").write_text(json.dumps({**config, **own}), encoding="utf-8")
+        return ours
+    return theirs

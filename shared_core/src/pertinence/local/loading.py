@@ -150,7 +150,7 @@ def resolve(options: Options) -> RerankerSpec:
     possible = _possible(folder, options)
     check_whole(name, folder, possible.files, labels)
     choice = choose(name, options, possible)
-    card = card_named(name)
+    promised = card_named(name)
     tokenizer = read_object(folder / "tokenizer_config.json") or {}
     saved = _saved_settings(folder)
     pad_id = int(config.get("pad_token_id") or 0)
@@ -164,7 +164,7 @@ def resolve(options: Options) -> RerankerSpec:
         device=options.device,
         why=choice.why,
         files=possible.files,
-        max_length=min(card.max_length, positions) if card else _max_length(folder, tokenizer, positions),
+        max_length=_max_length(folder, tokenizer, positions, promised),
         positions=positions,
         num_labels=labels,
         positive=positive_label(config, labels),
@@ -176,7 +176,7 @@ def resolve(options: Options) -> RerankerSpec:
         int8_weights=config.get("pertinence", {}).get("stored_weights") == "int8",
         options=options,
         translated=native is not None,
-        card=card,
+        card=promised,
     )
 
 
@@ -248,7 +248,10 @@ def _reads_chats(folder: Path) -> bool:
     return any(str(kind).endswith(".LogitScore") for kind in kinds)
 
 
-def _max_length(folder: Path, tokenizer: Mapping[str, Any], positions: int) -> int:
+def _max_length(folder: Path, tokenizer: Mapping[str, Any], positions: int, promised: Card | None) -> int:
+    """What the model's card says, or else its files."""
+    if promised is not None:
+        return min(promised.max_length, positions)
     sentence_config = read_object(folder / "sentence_bert_config.json") or {}
     declared = (tokenizer.get("model_max_length"), sentence_config.get("max_seq_length"))
     return min([positions, *(int(limit) for limit in declared if limit)])
