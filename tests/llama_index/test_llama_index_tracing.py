@@ -198,6 +198,17 @@ def test_what_rescores_in_place_afterwards_changes_no_event(
 
 
 @both_doors
+def test_a_step_that_nobody_listens_to_tells_nothing(
+    door: Door, span: str, nodes: list[NodeWithScore], query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(CallbackManager, "on_event_start", lambda *_, **__: told.append("callback"))
+    monkeypatch.setattr(ReRankStartEvent, "__init__", lambda *_, **__: told.append("event"))
+    assert len(door(PertinenceRerank(), nodes, query)) == 3
+    assert told == []
+
+
+@both_doors
 def test_a_subclass_has_one_span_too(
     door: Door, span: str, nodes: list[NodeWithScore], query: str, spans: SimpleSpanHandler
 ) -> None:

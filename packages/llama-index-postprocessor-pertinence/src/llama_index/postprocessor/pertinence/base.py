@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from copy import copy
 from typing import Any, ClassVar
 
 from llama_index.core.bridge.pydantic import field_validator
@@ -100,9 +99,11 @@ class PertinenceRerank(RerankerFields, BaseNodePostprocessor):
 
     def _copied(self, found: NodeWithScore) -> BaseNode:
         node = found.node
-        changes: dict[str, Any] = {}
-        for name in ("metadata", "relationships", *_HIDING):
-            changes[name] = copy(getattr(node, name))
+        changes: dict[str, Any] = {
+            "metadata": {**node.metadata},
+            "relationships": {**node.relationships},
+            **{name: [*getattr(node, name)] for name in _HIDING},
+        }
         if self.keep_retrieval_score:
             changes["metadata"][_KEPT_SCORE] = found.score
             for name in _HIDING:

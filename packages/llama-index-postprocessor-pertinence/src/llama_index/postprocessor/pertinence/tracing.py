@@ -8,6 +8,7 @@ from typing import Any
 
 from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload
 from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
+from llama_index.core.instrumentation.event_handlers import NullEventHandler
 from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent
 from llama_index.core.schema import NodeWithScore
 
@@ -36,6 +37,9 @@ def traced(
         options: what they are ranked with.
         model: the model that scores them.
     """
+    if not _heard(callbacks):
+        yield lambda ranking, kept: kept
+        return
     before, top_n = _snapshot(nodes), options.top_k or len(nodes)
     dispatcher.event(ReRankStartEvent(query=query, nodes=before, top_n=top_n, model_name=model))
     payload: dict[str, Any] = {
@@ -53,6 +57,17 @@ def traced(
             return kept
 
         yield tell
+
+
+def _heard(callbacks: CallbackManager) -> bool:
+    """Whether anybody listens: a step that is told to nobody should cost nothing."""
+    heard, at = bool(callbacks.handlers), dispatcher
+    while not heard:
+        heard = any(not isinstance(each, NullEventHandler) for each in at.event_handlers)
+        if not at.propagate:
+            break
+        at = at.parent
+    return heard
 
 
 def _snapshot(nodes: list[NodeWithScore]) -> list[NodeWithScore]:
