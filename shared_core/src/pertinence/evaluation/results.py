@@ -160,15 +160,16 @@ def compare(systems: Sequence[SystemResult], measures: Sequence[str]) -> tuple[C
     pairs = [(first, second) for place, first in enumerate(systems) for second in systems[place + 1 :]]
     if not pairs:
         return ()
-    rows = []
-    for first, second in pairs:
-        differences = second.values - first.values
-        rows.append((differences, bootstrap_intervals(differences), randomisation_test(differences)))
+    apart = np.stack([second.values - first.values for first, second in pairs], axis=1)
+    # All at once: they share their draws, which is what takes time.
+    wide = apart.reshape(len(apart), -1)
+    ends = bootstrap_intervals(wide).reshape(len(pairs), len(measures), 2)
+    p_values = randomisation_test(wide).reshape(len(pairs), len(measures))
     compared = []
     for column, measure in enumerate(measures):
-        corrected = holm([float(p[column]) for _, _, p in rows])
-        for (first, second), (differences, ends, p), p_holm in zip(pairs, rows, corrected, strict=True):
-            mine = differences[:, column]
+        corrected = holm(p_values[:, column].tolist())
+        for place, ((first, second), p_holm) in enumerate(zip(pairs, corrected, strict=True)):
+            mine = apart[:, place, column]
             # Rounding alone makes no query won or lost.
             moved = np.where(np.abs(mine) > 1e-9, np.sign(mine), 0)
             compared.append(
@@ -177,9 +178,9 @@ def compare(systems: Sequence[SystemResult], measures: Sequence[str]) -> tuple[C
                     second=second.name,
                     measure=measure,
                     difference=float(mine.mean()) if len(mine) else 0.0,
-                    low=float(ends[column, 0]),
-                    high=float(ends[column, 1]),
-                    p=float(p[column]),
+                    low=float(ends[place, column, 0]),
+                    high=float(ends[place, column, 1]),
+                    p=float(p_values[place, column]),
                     p_holm=p_holm,
                     won=int((moved > 0).sum()),
                     lost=int((moved < 0).sum()),
