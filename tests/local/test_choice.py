@@ -150,3 +150,25 @@ def test_a_folder_that_holds_int8_alone_without_a_verdict_says_how_to_run_it() -
     with pytest.raises(OptionError, match="dtype='int8' runs it all the same"):
         chosen(possible)
     assert chosen(possible, dtype="int8") == ("onnx", "int8")
+
+
+@pytest.mark.parametrize("options", [{}, {"device": "cuda"}, {"device": "cuda:1"}])
+def test_on_a_card_a_verdict_of_that_kind_of_card_is_followed_and_none_of_a_cpu(
+    options: dict[str, str],
+) -> None:
+    of_cpu = [Passed("openvino", "int8"), Passed("torch", "bfloat16")]
+    without = Possible(packages=EVERYTHING, accelerator="cuda", passed=of_cpu)
+    assert chosen(without, **options) == ("torch", "float32")
+    of_card = [Passed("torch", "float16")]
+    within = Possible(packages=EVERYTHING, accelerator="cuda", passed=of_cpu, passed_on_card=of_card)
+    assert chosen(within, **options) == ("torch", "float16")
+    assert chosen(within, **{**options, "dtype": "float32"}) == ("torch", "float32")
+
+
+def test_on_the_cpu_no_verdict_of_a_card_is_followed() -> None:
+    possible = Possible(packages=EVERYTHING, passed_on_card=[Passed("torch", "float16")])
+    assert chosen(possible)[1] == "float32"
+    beside = Possible(
+        packages=EVERYTHING, accelerator="cuda", passed_on_card=[Passed("torch", "float16")], files=ONNX_FILE
+    )
+    assert chosen(beside, device="cpu")[1] == "float32"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pertinence.local.processor import Processor, processor
+from pertinence.local.processor import Processor, card, processor
 
 X86 = """processor\t: 0
 model name\t: AMD EPYC 9R14
@@ -86,3 +86,20 @@ def test_only_instructions_of_the_precision_matter(lacking: str, dtype: str, ali
 def test_another_name_is_another_processor_where_no_instructions_are_told() -> None:
     first, second = (Processor(name=each, instructions=None) for each in "ab")
     assert not first.computes_like(second, "bfloat16")
+
+
+CARD = """Model: \t\t {}
+IRQ:   \t\t 98
+GPU UUID: \t GPU-????????-????-????-????-????????????
+"""
+
+
+@pytest.mark.parametrize(
+    ("kinds", "told"),
+    [(["NVIDIA H200"] * 2, "NVIDIA H200"), (["NVIDIA H200", "Tesla T4"], None), ([], None)],
+)
+def test_the_driver_tells_the_kind_of_the_cards(kinds: list[str], told: str | None, tmp_path: Path) -> None:
+    for place, kind in enumerate(kinds):
+        (tmp_path / f"0000:{place}").mkdir()
+        (tmp_path / f"0000:{place}" / "information").write_text(CARD.format(kind), encoding="utf-8")
+    assert card(tmp_path) == (told and Processor(name=told, instructions=None))

@@ -14,7 +14,7 @@ import pytest
 
 from pertinence.local.cache import cache_folder
 from pertinence.local.fingerprint import fingerprint
-from pertinence.local.processor import processor
+from pertinence.local.processor import Processor, processor
 from pertinence.local.verdicts import Verdict, passed, runtimes_of, store
 
 Report = dict[str, Any]
@@ -261,3 +261,14 @@ def test_a_damaged_note_of_a_fingerprint_is_written_again(model: Path, cache: st
     note.write_text(text, encoding="utf-8")
     assert fingerprint(model, cache) == first
     assert note.read_text(encoding="utf-8") == whole
+
+
+def test_a_verdict_of_a_card_counts_for_that_kind_of_card_alone(
+    model: Path, cache: str, report: Callable[..., Report]
+) -> None:
+    on_card = {"name": "NVIDIA H200", "instructions": None}
+    store(report(processor=on_card, backend="torch", dtype="float16"), cache)
+    store(report(dtype="int8"), cache)
+    assert kinds(passed(model, cache)) == [("onnx", "int8")]
+    assert kinds(passed(model, cache, Processor(**on_card))) == [("torch", "float16")]
+    assert kinds(passed(model, cache, Processor(name="Tesla T4", instructions=None))) == []
