@@ -83,7 +83,8 @@ class Options:
             `probability` wherever it can be had, which for local models is always, else `raw`.
         query_prefix: put before the query, after the prompt that the model's own settings may
             have; likewise `query_suffix`, `document_prefix` and `document_suffix`.
-        device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; only the torch backend leaves the CPU.
+        device: `auto`, `cpu`, `cuda` (every card that is visible), `cuda:N` or `mps`; only the torch
+            backend leaves the CPU.
         backend: `auto`, `torch`, `onnx` or `openvino`; `auto` is the fastest installed that can run the
             model.
         dtype: precision of the computation: `auto`, `float32`, `bfloat16`, `float16` or `int8`; `auto` is
