@@ -124,6 +124,11 @@ def test_cut_texts_are_counted_once_over_all_chunks(embed: Command) -> None:
     assert ended.err == "pertinence embed: 2 of 1102 were cut to fit the model\n"
 
 
+def test_no_more_texts_are_handed_over_than_may_wait(embed: Command) -> None:
+    ended = embed("--max-queued", "7", stdin=b"\n".join([b"mot"] * 20))
+    assert [line["index"] for line in ended.lines] == list(range(20))
+
+
 def test_no_texts_are_no_error(embed: Command, tmp_path: Path) -> None:
     file = tmp_path / "none.npy"
     ended = embed("--output", str(file), stdin=b"")
@@ -174,5 +179,5 @@ def test_an_endless_stream_is_read_piece_by_piece() -> None:
     from pertinence.cli.embed import _chunks
 
     for text, most in (("mot", 1_024), ("mot " * 10_000, 100)):
-        chunks = _chunks(Passage(text=text) for _ in itertools.count())
+        chunks = _chunks((Passage(text=text) for _ in itertools.count()), 1_024)
         assert [len(chunk) for chunk in itertools.islice(chunks, 3)] == [most] * 3

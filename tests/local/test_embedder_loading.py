@@ -193,3 +193,14 @@ def test_a_limit_that_leaves_no_room_is_refused(tmp_path: Path) -> None:
     encoder = SequenceEncoder(letters(tmp_path / "tokenizer.json", "<s> $A </s>"), max_length=5, positions=5)
     with pytest.raises(OptionError, match="special tokens alone take 2"):
         encoder.prompted("", PairLimits(max_length=2))
+
+
+def test_layers_beside_the_network_are_fetched_in_whatever_form_they_come() -> None:
+    from huggingface_hub.utils import filter_repo_objects
+
+    from pertinence.local.locate import _NEVER_NEEDED, _OLD_WEIGHTS
+
+    wanted = ["model.safetensors", "onnx/model.onnx", "2_Dense/pytorch_model.bin", "2_Dense/config.json"]
+    copies = ["pytorch_model.bin", "0_Transformer/pytorch_model.bin", "tf_model.h5", "onnx/model_O4.onnx"]
+    found = filter_repo_objects([*wanted, *copies], ignore_patterns=_NEVER_NEEDED + _OLD_WEIGHTS)
+    assert list(found) == wanted

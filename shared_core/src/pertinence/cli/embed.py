@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         embedder = opened.enter_context(Embedder.from_options(options))
         writer = opened.enter_context(open_writer(arguments.output))
         opened.enter_context(following(lambda: embedder.rows_run, None))
-        for chunk in _chunks(passages):
+        for chunk in _chunks(passages, min(_TEXTS, options.max_queued or _TEXTS)):
             if arguments.query:
                 _check_queries(chunk)
             found = embedder.embed([passage.text for passage in chunk], role)
@@ -79,15 +79,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _chunks(passages: Iterator[Passage]) -> Iterator[list[Passage]]:
-    """The texts in pieces that are small enough to hold."""
-    while chunk := list(_chunk(passages)):
+def _chunks(passages: Iterator[Passage], most: int) -> Iterator[list[Passage]]:
+    """The texts in pieces of at most so many, and small enough to hold."""
+    while chunk := list(_chunk(passages, most)):
         yield chunk
 
 
-def _chunk(passages: Iterator[Passage]) -> Iterator[Passage]:
+def _chunk(passages: Iterator[Passage], most: int) -> Iterator[Passage]:
     room = _CHARACTERS
-    for passage in itertools.islice(passages, _TEXTS):
+    for passage in itertools.islice(passages, most):
         yield passage
         room -= len(passage.text)
         if room <= 0:

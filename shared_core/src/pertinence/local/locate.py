@@ -26,7 +26,8 @@ _NEVER_NEEDED = [
     "onnx/*_*.onnx",
     "onnx/*_*.onnx_data",
 ]
-_OLD_WEIGHTS = ["*.bin"]
+# Of a network alone: layers that an embedding model has beside it may come in this form only.
+_OLD_WEIGHTS = ["pytorch_model*.bin", "*Transformer/*.bin", "training_args.bin"]
 
 
 def model_key(options: Options) -> str:

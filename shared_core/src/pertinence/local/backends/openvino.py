@@ -55,7 +55,7 @@ class OpenvinoBackend:
             compiled = core.compile_model(network, "CPU", _settings(spec))
         except RuntimeError as error:
             raise ModelError(f"{path} cannot be loaded by OpenVINO: {_first_line(error)}") from error
-        outputs = {_name(item, place): len(item.partial_shape) for place, item in enumerate(compiled.outputs)}
+        outputs = {_name(item, place): _axes(item) for place, item in enumerate(compiled.outputs)}
         self._reader, self._output = reader, reader.pick(outputs)
         self._request = compiled.create_infer_request()
         self._fields = read_by(spec, [item.get_any_name() for item in compiled.inputs])
@@ -76,6 +76,12 @@ class OpenvinoBackend:
 def _name(output: Any, place: int) -> str:
     names = sorted(output.names)
     return names[0] if names else f"output {place}"
+
+
+def _axes(output: Any) -> int:
+    """How many axes it has; 0 if that is not known before it is run."""
+    shape = output.partial_shape
+    return len(shape) if shape.rank.is_static else 0
 
 
 def _settings(spec: ModelSpec) -> dict[str, Any]:
