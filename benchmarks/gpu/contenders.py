@@ -94,12 +94,14 @@ def _own(name: str, folder: Path, device: str, dtype: str) -> Contender:
     from pertinence.local.scorer import LocalScorer
     from pertinence.options import Options
 
-    options = Options(
-        model=str(folder),
-        device=device,
-        backend="torch",
-        dtype=dtype,
-        score_kind="logit",  # type: ignore[arg-type]
+    options = Options.of(
+        {
+            "model": str(folder),
+            "device": device,
+            "backend": "torch",
+            "dtype": dtype,
+            "score_kind": "logit",
+        }
     )
     scorer = LocalScorer(options)
     scorer.warm_up().result()

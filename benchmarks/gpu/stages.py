@@ -213,7 +213,8 @@ def _timed(
     contender: Contender, query: str, passages: list[str], rounds: int = 1
 ) -> tuple[float, np.ndarray[Any, Any]]:
     """The best of some rounds, in seconds, and the logits."""
-    best, logits = float("inf"), np.empty(0)
+    best = float("inf")
+    logits: np.ndarray[Any, Any] = np.empty(0)
     for _ in range(rounds):
         start = time.perf_counter()
         logits = contender.score(query, passages)

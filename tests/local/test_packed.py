@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pertinence import ModelError, Reranker
 from pertinence.local.batching import Batch, Pair
-from pertinence.local.buckets import BUCKETS, Bucket, bucket_for, filled
 from pertinence.local.packing import pack, pack_padded, positions_of
 from support.models import SHAPES
+from support.packed import batch_of, network_of, padded_logits
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -36,33 +35,6 @@ LENGTHS = {
     "a long one beside short ones": [200, 3, 1, 5],
     "many": [30, 29, 12, 12, 2, 47, 8, 8, 8, 16, 1, 25],
 }
-
-
-def network_of(folder: Path, labels: int = 1) -> Any:
-    """With two layers, and a head for so many labels."""
-    torch.manual_seed(3)
-    kind = transformers.AutoModelForSequenceClassification
-    return kind.from_pretrained(
-        folder, num_labels=labels, num_hidden_layers=2, ignore_mismatched_sizes=True
-    ).eval()
-
-
-def batch_of(lengths: Sequence[int], *, pad_id: int, typed: bool) -> Batch:
-    generator = np.random.default_rng(5)
-    shape = (len(lengths), max(lengths))
-    mask = (np.arange(shape[1]) < np.array(lengths)[:, None]).astype(np.int64)
-    ids = np.where(mask, generator.integers(5, 60, shape), pad_id)
-    # Some tokens are padding by their id and yet read: a text may say "<pad>".
-    ids[0, lengths[0] // 2] = pad_id
-    types = (np.arange(shape[1]) * 2 >= np.array(lengths)[:, None]) * mask if typed else np.zeros(shape)
-    return Batch(ids=ids.astype(np.int64), mask=mask, types=types.astype(np.int64))
-
-
-def padded_logits(network: Any, batch: Batch, *, typed: bool) -> Any:
-    types = {"token_type_ids": torch.from_numpy(batch.types)} if typed else {}
-    with torch.inference_mode():
-        ids, mask = torch.from_numpy(batch.ids), torch.from_numpy(batch.mask)
-        return network(input_ids=ids, attention_mask=mask, **types).logits
 
 
 # Every way that a CPU can run; those of a GPU differ from them in nothing but the kernel.
@@ -220,76 +192,6 @@ def test_the_ways_suit_device_precision_and_card(monkeypatch: pytest.MonkeyPatch
     assert ways_for("cuda", torch.bfloat16, (9, 0)) == ("flash_attn", "varlen", "nested")
 
 
-@pytest.fixture
-def packing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The CPU packs, as a GPU would."""
-    from pertinence.local.backends import torch_running
-
-    monkeypatch.setattr(torch_running, "attention_ways", lambda device, dtype: ("reference",))
-
-
-@pytest.mark.usefixtures("packing")
-@pytest.mark.parametrize("shape", ["tiny", "roberta-L2"])
-def test_a_reranker_that_packs_scores_as_one_that_pads(
-    shape: str, model_folder: Callable[[str], Path]
-) -> None:
-    texts = ["le moulin", "la rivière " * 40, "", "un pont sur la rivière", "le " * 300, "la mairie"]
-    with (
-        Reranker(model_folder(shape), backend="torch", device="cpu", score_kind="logit") as packs,
-        Reranker(model_folder(shape), backend="torch", score_kind="logit", max_queued=100) as again,
-        Reranker(model_folder(shape), backend="onnx", score_kind="logit") as pads,
-    ):
-        given = packs.score("où est le moulin ?", texts)
-        assert packs._open()._lease.model.packs()  # type: ignore[attr-defined]
-        np.testing.assert_allclose(given, pads.score("où est le moulin ?", texts), atol=2e-5)
-        np.testing.assert_array_equal(given, again.score("où est le moulin ?", texts))
-
-
-def out_of_memory_over(network: Any, tokens: int) -> list[int]:
-    """The network's device is full with more than so many tokens; gives a list of what was run."""
-    ran: list[int] = []
-
-    def check(module: Any, args: Any, inputs: dict[str, Any]) -> None:
-        count = inputs["input_ids"].numel()
-        ran.append(count)
-        if count > tokens:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-
-    network.register_forward_pre_hook(check, with_kwargs=True)
-    return ran
-
-
-@pytest.mark.parametrize("packs", [True, False])
-def test_a_device_that_runs_out_of_memory_loses_no_request_and_gets_smaller_batches_from_then_on(
-    packs: bool, model_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from pertinence.local.backends import torch_running
-
-    if packs:
-        monkeypatch.setattr(torch_running, "attention_ways", lambda device, dtype: ("reference",))
-    texts = [f"{number} " * (1 + number % 30) for number in range(60)]
-    folder = model_folder("tiny")
-    with Reranker(folder, backend="torch", device="cpu", batch_tokens=2048, score_kind="logit") as reranker:
-        expected = reranker.score("où ?", texts)
-        model = reranker._open()._lease.model  # type: ignore[attr-defined]
-        ran = out_of_memory_over(model._running[0]._model, 300)
-        np.testing.assert_allclose(reranker.score("où ?", texts), expected, atol=1e-5)
-        assert max(ran) > 300
-        assert model.batch_tokens() <= 300
-        ran.clear()
-        reranker.score("où ?", texts)
-        assert max(ran) <= 300
-
-
-def test_a_text_that_no_longer_fits_is_told_with_its_length(model_folder: Callable[[str], Path]) -> None:
-    with Reranker(model_folder("tiny"), backend="torch", device="cpu") as reranker:
-        reranker.warm_up()
-        out_of_memory_over(reranker._open()._lease.model._running[0]._model, 20)  # type: ignore[attr-defined]
-        with pytest.raises(ModelError, match=r"one text of \d+ tokens does not fit into the memory of cpu"):
-            reranker.score("où ?", ["court", "long " * 80])
-        assert len(reranker.score("où ?", ["court"])) == 1
-
-
 @given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=12), min_size=1, max_size=8))
 def test_positions_begin_anew_with_each_sequence_and_pass_over_padding_after_it(
     rows: list[list[int]],
@@ -313,43 +215,3 @@ def test_token_types_begin_where_the_text_does() -> None:
     batch = pack(pairs, text_type=1)
     assert batch.types.tolist() == [0, 1, 1, 1, 0, 0, 0, 1]
     assert batch.starts.tolist() == [0, 4, 8]
-
-
-@given(st.lists(st.integers(1, 512), min_size=1, max_size=128))
-def test_a_small_batch_is_filled_up_to_the_smallest_shape_that_holds_it(lengths: list[int]) -> None:
-    pairs = [
-        Pair(None, place, np.full(length, place + 5, dtype=np.int32), 1)
-        for place, length in enumerate(lengths)
-    ]
-    batch = pack(pairs, text_type=1)
-    bucket = bucket_for(batch)
-    if bucket is None:
-        assert not any(each.holds(batch) for each in BUCKETS)
-        return
-    assert not any(each.holds(batch) and each.tokens < bucket.tokens for each in BUCKETS)
-    full = filled(batch, bucket, 0)
-    assert (len(full.ids), full.rows) == (bucket.tokens, bucket.rows)
-    assert 1 <= full.lengths.min() <= full.lengths.max() <= bucket.longest
-    assert full.ids[: len(batch.ids)].tolist() == batch.ids.tolist()
-    assert full.starts[: batch.rows + 1].tolist() == batch.starts.tolist()
-
-
-@pytest.mark.parametrize("shape", ["tiny", "mminilm-L6"])
-def test_a_batch_that_was_filled_up_gives_the_same_rows_and_few_shapes_are_recorded(
-    shape: str, model_folder: Callable[[str], Path]
-) -> None:
-    from pertinence.local.backends.packed import PackedNetwork, make_packed
-    from pertinence.local.backends.packed_graphs import Replaying
-
-    def record(network: PackedNetwork, bucket: Bucket, row: Any) -> Any:
-        return lambda later: network.compute(torch.from_numpy(later), bucket.tokens, bucket.longest)
-
-    packed = make_packed(network_of(model_folder(shape)), ["reference"])
-    assert packed is not None
-    buckets = [Bucket(tokens=64, rows=8, longest=32), Bucket(tokens=128, rows=8, longest=32)]
-    replaying = Replaying(packed, record, buckets)
-    for lengths in ([5, 9, 2], [30, 20, 8, 1], [3], [31, 30, 29], [12, 12]) * 3 + ([40, 3],):
-        batch = pack_padded(batch_of(lengths, pad_id=SHAPES[shape].pad_token_id, typed=False))
-        given = replaying.run(batch)
-        torch.testing.assert_close(given, packed.run(batch), atol=1e-5, rtol=1e-5)
-    assert set(replaying.recorded) == set(buckets)

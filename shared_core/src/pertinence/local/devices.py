@@ -9,10 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Literal, TypeVar
 
 from pertinence.errors import ModelError, OptionError
 
 __all__ = ["Card", "Found", "accelerator", "check_device", "devices_for", "precision_on", "usable_cores"]
+
+D = TypeVar("D", bound=str)
 
 _NVIDIA = Path("/proc/driver/nvidia/version")
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
@@ -85,7 +88,7 @@ def devices_for(asked: str, found: Found) -> tuple[str, ...]:
     raise ModelError(f"device={asked!r} was asked for, and torch finds {found}")
 
 
-def precision_on(dtype: str, card: Card | None) -> tuple[str, str]:
+def precision_on(dtype: D, card: Card | None) -> tuple[D | Literal["float16"], str]:
     """What a network is computed in where `dtype` was asked for, and why if that is something else."""
     if dtype == "bfloat16" and card is not None and not card.bfloat16:
         return "float16", f"{card.name} does not compute in bfloat16"

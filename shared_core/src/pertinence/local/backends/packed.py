@@ -67,7 +67,8 @@ class PackedNetwork:
 
     def compute(self, row: torch.Tensor, tokens: int, longest: int) -> torch.Tensor:
         """What `run` gives, of a batch that is laid out on the device."""
-        ids, positions, types, starts = row.split([tokens] * 3 + [len(row) - 3 * tokens])
+        ids, positions, types = row[: 3 * tokens].view(3, tokens)
+        starts = row[3 * tokens :]
         inputs = {"input_ids": ids[None], "position_ids": positions[None]}
         if self._layout.typed:
             inputs["token_type_ids"] = types[None]
@@ -133,7 +134,7 @@ def unpacked(batch: Packed, vectors: torch.Tensor) -> dict[str, torch.Tensor]:
     padded = vectors.new_zeros(batch.rows * longest, vectors.shape[-1]).index_copy_(0, places, vectors[0])
     kept = np.arange(longest) < batch.lengths[:, None]
     return {
-        "token_embeddings": padded.unflatten(0, (batch.rows, longest)),
+        "token_embeddings": padded.view(batch.rows, longest, -1),
         "attention_mask": on_device(kept.astype(np.int64), vectors.device),
     }
 

@@ -99,9 +99,9 @@ def register(way: str) -> str:
         """One row: (1, heads, tokens, dims) in, (1, tokens, heads, dims) out."""
         asking = Spans(starts=spans["cu_seq_lens_q"], longest=spans["max_length_q"])
         read = Spans(starts=spans["cu_seq_lens_k"], longest=spans["max_length_k"])
-        rows = (each[0].transpose(0, 1) for each in (query, key, value))
+        queries, keys, values = (each[0].transpose(0, 1) for each in (query, key, value))
         scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-        return attend(way, *rows, asking, read, scale)[None], None
+        return attend(way, queries, keys, values, asking, read, scale)[None], None
 
     ALL_ATTENTION_FUNCTIONS.register(name, attention)
     return name
@@ -130,7 +130,7 @@ def _nested(query: Tensor, key: Tensor, value: Tensor, asking: Spans, read: Span
     seen = scaled_dot_product_attention(
         jagged(query, asking), jagged(key, read), jagged(value, read), scale=scale
     )
-    values: Tensor = seen.transpose(1, 2).values()  # type: ignore[operator]
+    values: Tensor = seen.transpose(1, 2).values()
     return values
 
 
@@ -156,7 +156,7 @@ def _flash_attn(
     query: Tensor, key: Tensor, value: Tensor, asking: Spans, read: Spans, scale: float
 ) -> Tensor:
     """The package flash-attn."""
-    from flash_attn import flash_attn_varlen_func
+    from flash_attn import flash_attn_varlen_func  # type: ignore[import-not-found]
 
     seen: Tensor = flash_attn_varlen_func(
         query,

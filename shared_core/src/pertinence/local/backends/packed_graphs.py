@@ -79,7 +79,7 @@ def record(network: PackedNetwork, bucket: Bucket, row: np.ndarray[Any, Any]) ->
         return network.compute(held, bucket.tokens, bucket.longest)
 
     # What is made on first use, such as workspaces, is made before the recording and on another stream.
-    aside = torch.cuda.Stream(network.device)
+    aside = torch.cuda.Stream(network.device)  # type: ignore[no-untyped-call]
     aside.wait_stream(torch.cuda.current_stream(network.device))
     with torch.cuda.stream(aside):
         for _ in range(2):

@@ -105,7 +105,7 @@ LAST_LAYERS: Mapping[str, Callable[[Any, str], nn.Module]] = {
 
 
 def _by_head(rows: tuple[Tensor, Tensor, Tensor], dims: int) -> tuple[Tensor, Tensor, Tensor]:
-    query, key, value = (each.unflatten(-1, (-1, dims)) for each in rows)
+    query, key, value = (each.view(*each.shape[:-1], -1, dims) for each in rows)
     return query, key, value
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 from functools import partial
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from pertinence.errors import ModelError
-from pertinence.local.backends import Backend
 from pertinence.local.batching import Batch
 from pertinence.local.packing import Packed
 from pertinence.scorer import Float32
+
+if TYPE_CHECKING:
+    from pertinence.local.backends import Backend
 
 __all__ = ["Collect", "OnHost", "Rows", "Running", "Shrinking", "all_finite", "as_running", "halves", "size"]
 

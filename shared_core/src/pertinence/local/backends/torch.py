@@ -54,7 +54,7 @@ class TorchBackend(OnDevice):
         if self._packed is None:
             make_lean(self._model)
         self._token_types = spec.token_types
-        super().__init__(encoder.device, self._model.dtype, self._packed)
+        super().__init__(encoder.device, _dtype_of(self._model), self._packed)
         self._replaying = Replaying(self._packed, record) if self._packed and wanted() else None
 
     def close(self) -> None:
@@ -80,14 +80,15 @@ class TorchEmbeddingBackend(OnDevice):
     def __init__(self, spec: EmbedderSpec) -> None:
         model = load_sentence_transformer(spec)
         self._network, *further = model.children()
-        network, first = self._network.auto_model, spec.chain.first_token_read
+        network: Any = self._network.auto_model
+        first = spec.chain.first_token_read
         self._packed = packed_if_safe(network, spec, first_token_read=first)
         if self._packed is None and first:
             make_lean(network, first_token_read=True)
         self._further = further[:-1] if spec.chain.normalised else further
         self._token_types = spec.token_types
         self._dims = spec.chain.dims
-        super().__init__(model.device, network.dtype, self._packed)
+        super().__init__(model.device, _dtype_of(network), self._packed)
 
     def close(self) -> None:
         """Give the model's memory back."""
@@ -217,6 +218,10 @@ def _no_progress_bar() -> Iterator[None]:
     finally:
         if shown:
             transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _dtype_of(network: torch.nn.Module) -> torch.dtype:
+    return next(network.parameters()).dtype
 
 
 def _inputs(batch: Batch, device: torch.device, token_types: bool) -> dict[str, torch.Tensor]:

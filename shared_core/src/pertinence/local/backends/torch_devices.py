@@ -48,7 +48,7 @@ _GPU_BATCH_TOKENS_LOW = 65_536
 def find() -> Found:
     """What torch finds on this machine."""
     cuda = torch.cuda
-    if not torch.backends.cuda.is_built():
+    if torch.version.cuda is None and torch.version.hip is None:
         no_cuda = f"torch {torch.__version__} is built without it"
     elif not cuda.is_available():
         no_cuda = _why_unavailable()
@@ -97,7 +97,7 @@ def fetched(outputs: torch.Tensor) -> Collect:
         return lambda: _numpy(rows.cpu())
     host = torch.empty(rows.shape, dtype=rows.dtype, pin_memory=True)
     host.copy_(rows, non_blocking=True)
-    arrived = torch.cuda.Event()
+    arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
     arrived.record(torch.cuda.current_stream(rows.device))
 
     def collect() -> Float32:
@@ -127,7 +127,7 @@ def is_lost(error: BaseException) -> bool:
 
 def relieve() -> None:
     """Give memory that torch keeps for later back to the devices."""
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
@@ -151,7 +151,7 @@ def _card(place: int) -> Card:
 def _why_unavailable() -> str:
     """What CUDA itself says: a driver that is too old, or no card."""
     try:
-        torch.cuda.init()
+        torch.cuda.init()  # type: ignore[no-untyped-call]
     except (RuntimeError, AssertionError) as error:
         return str(error).splitlines()[0]
     return "no card is visible"

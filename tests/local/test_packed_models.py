@@ -1,0 +1,138 @@
+"""Models that pack, from end to end: their scores and vectors, memory that runs out, several devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pertinence import Embedder, ModelError, Reranker
+from support.embedders import build_embedder
+
+torch = pytest.importorskip("torch")
+sentence_transformers = pytest.importorskip("sentence_transformers")
+
+
+@pytest.fixture
+def packing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CPU packs, as a GPU would."""
+    from pertinence.local.backends import torch_running
+
+    monkeypatch.setattr(torch_running, "attention_ways", lambda device, dtype: ("reference",))
+
+
+@pytest.mark.usefixtures("packing")
+@pytest.mark.parametrize("shape", ["tiny", "roberta-L2"])
+def test_a_reranker_that_packs_scores_as_one_that_pads(
+    shape: str, model_folder: Callable[[str], Path]
+) -> None:
+    texts = ["le moulin", "la rivière " * 40, "", "un pont sur la rivière", "le " * 300, "la mairie"]
+    with (
+        Reranker(model_folder(shape), backend="torch", device="cpu", score_kind="logit") as packs,
+        Reranker(model_folder(shape), backend="torch", score_kind="logit", max_queued=100) as again,
+        Reranker(model_folder(shape), backend="onnx", score_kind="logit") as pads,
+    ):
+        given = packs.score("où est le moulin ?", texts)
+        assert packs._open()._lease.model.packs()  # type: ignore[attr-defined]
+        np.testing.assert_allclose(given, pads.score("où est le moulin ?", texts), atol=2e-5)
+        np.testing.assert_array_equal(given, again.score("où est le moulin ?", texts))
+
+
+def out_of_memory_over(network: Any, tokens: int) -> list[int]:
+    """The network's device is full with more than so many tokens; gives a list of what was run."""
+    ran: list[int] = []
+
+    def check(module: Any, args: Any, inputs: dict[str, Any]) -> None:
+        count = inputs["input_ids"].numel()
+        ran.append(count)
+        if count > tokens:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    network.register_forward_pre_hook(check, with_kwargs=True)
+    return ran
+
+
+@pytest.mark.parametrize("packs", [True, False])
+def test_a_device_that_runs_out_of_memory_loses_no_request_and_gets_smaller_batches_from_then_on(
+    packs: bool, model_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pertinence.local.backends import torch_running
+
+    if packs:
+        monkeypatch.setattr(torch_running, "attention_ways", lambda device, dtype: ("reference",))
+    texts = [f"{number} " * (1 + number % 30) for number in range(60)]
+    folder = model_folder("tiny")
+    with Reranker(folder, backend="torch", device="cpu", batch_tokens=2048, score_kind="logit") as reranker:
+        expected = reranker.score("où ?", texts)
+        model = reranker._open()._lease.model  # type: ignore[attr-defined]
+        ran = out_of_memory_over(model._running[0]._model, 300)
+        np.testing.assert_allclose(reranker.score("où ?", texts), expected, atol=1e-5)
+        assert max(ran) > 300
+        assert model.batch_tokens() <= 300
+        ran.clear()
+        reranker.score("où ?", texts)
+        assert max(ran) <= 300
+
+
+def test_a_text_that_no_longer_fits_is_told_with_its_length(model_folder: Callable[[str], Path]) -> None:
+    with Reranker(model_folder("tiny"), backend="torch", device="cpu") as reranker:
+        reranker.warm_up()
+        out_of_memory_over(reranker._open()._lease.model._running[0]._model, 20)  # type: ignore[attr-defined]
+        with pytest.raises(ModelError, match=r"one text of \d+ tokens does not fit into the memory of cpu"):
+            reranker.score("où ?", ["court", "long " * 80])
+        assert len(reranker.score("où ?", ["court"])) == 1
+
+
+@pytest.mark.usefixtures("packing")
+@pytest.mark.parametrize(
+    ("shape", "modules"),
+    [
+        ("tiny-embedder", {"pooling": "mean", "include_prompt": False}),
+        ("tiny-embedder", {"pooling": "cls"}),
+        ("tiny-embedder", {"pooling": ["max", "lasttoken"]}),
+        ("bilingual-L2", {"pooling": "mean"}),
+    ],
+)
+def test_an_embedder_that_packs_gives_the_vectors_of_one_that_pads(
+    shape: str, modules: dict[str, Any], tmp_path: Path
+) -> None:
+    folder = build_embedder(shape, tmp_path / shape, **modules)
+    texts = ["le moulin", "la rivière " * 40, "", "le " * 300, "la mairie"]
+    reference = sentence_transformers.SentenceTransformer(str(folder), device="cpu")
+    prefix = "passage : "
+    expected = reference.encode(texts, prompt=prefix, show_progress_bar=False)
+    with Embedder(folder, backend="torch", device="cpu", document_prefix=prefix) as embedder:
+        given = embedder.embed_documents(texts)
+        assert embedder._open()._lease.model.packs()  # type: ignore[attr-defined]
+    np.testing.assert_allclose(given, expected, atol=1e-5)
+
+
+def test_two_devices_answer_as_one(
+    model_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pertinence.local.backends import torch_devices
+
+    folder = model_folder("tiny")
+    texts = [f"{number} " * (1 + number % 30) for number in range(200)]
+    with Reranker(folder, backend="torch", device="cpu", score_kind="logit") as one:
+        expected = one.score("où ?", texts)
+    # Two copies on one processor: all that sets them apart from two cards is the name.
+    monkeypatch.setattr(torch_devices, "places", lambda asked: ("cpu", "cpu"))
+    with Reranker(folder, backend="torch", device="cpu", score_kind="logit", batch_tokens=64) as two:
+        np.testing.assert_allclose(two.score("où ?", texts), expected, atol=1e-5)
+        model = two._open()._lease.model  # type: ignore[attr-defined]
+        assert model.workers == 2
+        assert len(model._running) == 2
+
+
+def test_a_card_that_is_not_there_is_told_with_what_is(model_folder: Callable[[str], Path]) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a card")
+    with (
+        Reranker(model_folder("tiny"), device="cuda") as reranker,
+        pytest.raises(ModelError, match=r"device='cuda' was asked for, and torch finds cpu.*no CUDA: "),
+    ):
+        reranker.score("où ?", ["là"])
