@@ -9,7 +9,6 @@ hardest: the passage that shares its words is about the same thing and answers s
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
@@ -18,12 +17,12 @@ import sys
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 # Haystack reports its use unless told not to; this demo talks to nobody.
 os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
 
+import common
 from haystack import Document as HaystackDocument
 from haystack import Pipeline
 from haystack.components.retrievers.in_memory import InMemoryBM25Retriever
@@ -38,14 +37,7 @@ from haystack_integrations.components.rankers.pertinence import PertinenceRanker
 from langchain_pertinence import PertinenceRerank
 from llama_index.postprocessor.pertinence import PertinenceRerank as LlamaRerank
 
-CORPUS = Path(__file__).parent / "corpus.jsonl"
-# What is asked, and the passage that answers it.
-QUESTIONS = {
-    "Quand faut-il remuer le compost ?": "jardin-compost",
-    "Combien d'heures un adulte doit-il dormir par nuit ?": "sante-sommeil",
-    "Que risque-t-on quand on déclare ses revenus trop tard ?": "impots-retard",
-    "Comment faire baisser ma facture de chauffage ?": "energie-chauffage",
-}
+QUESTIONS = {**common.QUESTIONS, "Comment faire baisser ma facture de chauffage ?": "energie-chauffage"}
 SHOWN = 3
 # Two batches of the same passages in another order may differ in the last bit of a float32.
 CLOSE = 1e-6
@@ -172,7 +164,7 @@ def differences(found: dict[str, Found], corpus: dict[str, str]) -> Iterator[str
 
 def main() -> int:
     """Ask every question in every framework; 1 if they do not agree."""
-    corpus = {each["id"]: each["text"] for each in map(json.loads, CORPUS.read_text("utf-8").splitlines())}
+    corpus = common.corpus()
     frameworks = {
         "LangChain": InLangChain(corpus),
         "LlamaIndex": InLlamaIndex(corpus),
