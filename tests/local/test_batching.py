@@ -55,6 +55,31 @@ def test_padding_is_never_more_than_the_slack_and_what_is_spared(
         assert sum(beyond) <= 64
 
 
+@given(requests, budgets)
+def test_without_padding_every_pair_runs_once_in_batches_as_full_as_can_be(
+    lengths: list[list[int]], budget: int
+) -> None:
+    waiting = waiting_for(lengths)
+    run: Counter[tuple[int, int]] = Counter()
+    while waiting:
+        batch = waiting.next_batch(budget, packed=True)
+        tokens = sum(len(pair.ids) for pair in batch)
+        assert len(batch) == 1 or tokens <= budget
+        run.update((pair.owner, pair.index) for pair in batch)
+        leader = batch[0].owner
+        left = [len(each.ids) for each in pairs(leader, lengths[leader]) if not run[leader, each.index]]
+        assert tokens + min(left, default=budget) >= budget or not left, "the leader had more that fits"
+    assert run == Counter((owner, i) for owner, each in enumerate(lengths) for i in range(len(each)))
+    assert waiting.tokens == 0
+
+
+def test_without_padding_a_short_request_is_not_stuck_behind_a_long_one() -> None:
+    waiting = waiting_for([[400] * 200])
+    waiting.next_batch(1024, packed=True)
+    waiting.add(1, pairs(1, [30] * 20))
+    assert sum(pair.owner == 1 for pair in waiting.next_batch(1024, packed=True)) == 20
+
+
 @given(requests, st.data())
 def test_a_withdrawn_request_never_runs(lengths: list[list[int]], data: st.DataObject) -> None:
     waiting = waiting_for(lengths)
