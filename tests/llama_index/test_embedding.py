@@ -23,6 +23,7 @@ from remote.servers.scoring import vector
 from llama_index.embeddings.pertinence import PertinenceEmbedding
 from pertinence import InputError, ModelError, OptionError
 from pertinence.local.pool import loaded
+from pertinence.testing import FakeVectoriser, embedding_with
 from support.embedders import build_embedder
 from support.texts import QUERY, WORDS
 
@@ -69,15 +70,13 @@ def test_queries_and_texts_have_their_own_instructions(folder: str, embedding: P
     np.testing.assert_allclose(got, expected, atol=1e-6)
 
 
-def test_newlines_that_a_retriever_tool_appends_are_no_part_of_a_query(tmp_path: Path) -> None:
-    from tokenizers import Tokenizer, models, pre_tokenizers
-
-    letters = Tokenizer(models.BPE(vocab={"a": 0, "\n": 1}, merges=[], unk_token="a"))
-    letters.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    folder = build_embedder("tiny-embedder", tmp_path / "letters", tokenizer=letters)
-    with PertinenceEmbedding(model_name=str(folder)) as embedding:
-        assert embedding.get_query_embedding("aa\n\n") == embedding.get_query_embedding("aa")
-        assert embedding.get_text_embedding("aa\n\n") != embedding.get_text_embedding("aa")
+def test_newlines_that_a_retriever_tool_appends_are_no_part_of_a_query() -> None:
+    vectoriser = FakeVectoriser()
+    with embedding_with(vectoriser), PertinenceEmbedding(model_name="m") as embedding:
+        embedding.get_query_embedding("an old mill\n\n")
+        embedding.get_text_embedding("an old mill\n\n")
+    assert vectoriser.requests == [("query", ["an old mill"]), ("document", ["an old mill\n\n"])]
+    vectoriser.close()
 
 
 def test_a_text_that_is_no_string_is_named_by_its_index(embedding: PertinenceEmbedding) -> None:
