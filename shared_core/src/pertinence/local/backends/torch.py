@@ -85,7 +85,8 @@ class TorchEmbeddingBackend(OnDevice):
         self._packed = packed_if_safe(network, spec, first_token_read=first)
         if self._packed is None and first:
             make_lean(network, first_token_read=True)
-        self._further = further[:-1] if spec.chain.normalised else further
+        # sentence-transformers gives them the precision of the network.
+        self._further = [each.float() for each in (further[:-1] if spec.chain.normalised else further)]
         self._token_types = spec.token_types
         self._dims = spec.chain.dims
         super().__init__(model.device, _dtype_of(network), self._packed)
@@ -111,7 +112,7 @@ class TorchEmbeddingBackend(OnDevice):
         return rows
 
     def _vectors(self, features: dict[str, torch.Tensor], picked: torch.Tensor, prompt: int) -> torch.Tensor:
-        # In float32, whatever the network computes in: so are the weights of what comes after it.
+        # In float32, whatever the network computes in: it costs next to nothing, and sums stay exact.
         part: dict[str, Any] = {
             "token_embeddings": features["token_embeddings"][picked].float(),
             "attention_mask": features["attention_mask"][picked],
