@@ -21,6 +21,7 @@ from haystack_integrations.components.embedders.pertinence import (
     PertinenceTextEmbedder,
 )
 from pertinence import ClosedError, Embedder, InputError
+from pertinence.local.pool import loaded
 from support.embedders import build_embedder
 
 pytest.importorskip("torch", reason="building an embedding model needs the extra 'torch'")
@@ -285,3 +286,16 @@ def test_a_closed_component_opens_its_model_anew(kind: Any, folder: str) -> None
 def test_folders_may_be_paths(folder: str) -> None:
     embedder = PertinenceTextEmbedder(model=Path(folder))  # type: ignore[arg-type]
     assert embedder.to_dict()["init_parameters"]["model"] == folder
+
+
+def test_both_embedders_share_one_model_and_the_last_gives_it_back(tmp_path: Path) -> None:
+    own = str(build_embedder("tiny-embedder", tmp_path / "own"))
+    of = {"model": own, "backend": "torch"}
+    text, document = PertinenceTextEmbedder(**of), PertinenceDocumentEmbedder(**of)
+    vector(text, TEXT)
+    vector(document, TEXT)
+    assert loaded().count(own) == 1
+    text.close()
+    assert loaded().count(own) == 1
+    document.close()
+    assert loaded().count(own) == 0
