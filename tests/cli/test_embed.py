@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,8 @@ def test_cut_texts_are_counted_once_over_all_chunks(embed: Command) -> None:
     ended = embed(stdin=b"\n".join([b"mot " * 1_000, *[b"mot"] * 1_100, b"long " * 1_000]))
     assert len(ended.lines) == 1_102
     assert ended.err == "pertinence embed: 2 of 1102 were cut to fit the model\n"
+    # What the command keeps out of the log is its own affair, and over with it.
+    assert logging.getLogger("pertinence.embedder").level == logging.NOTSET
 
 
 def test_no_more_texts_are_handed_over_than_may_wait(embed: Command) -> None:

@@ -7,7 +7,7 @@ import itertools
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 from pertinence.cli.flags import add_options, embedder_options_of
 from pertinence.cli.passages import Passage, add_passage_arguments, passages_of
@@ -47,8 +47,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Embed chunk by chunk, write, and tell on standard error what had to be done to the texts."""
     options = embedder_options_of(arguments)
     passages = passages_of(arguments)
-    # Told below, once and in numbers.
-    logging.getLogger("pertinence.embedder").setLevel(logging.ERROR)
     from pertinence.cli.vectors import open_writer
     from pertinence.embedder import Embedder
 
@@ -56,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     total = truncated = empty = repaired = 0
     told = True
     with ExitStack() as opened:
+        opened.enter_context(_cuts_untold())
         embedder = opened.enter_context(Embedder.from_options(options))
         writer = opened.enter_context(open_writer(arguments.output))
         opened.enter_context(following(lambda: embedder.rows_run, None))
@@ -77,6 +76,18 @@ def run(arguments: argparse.Namespace) -> int:
     for note in notes if total else ["there were no texts to embed"]:
         print(f"pertinence embed: {note}", file=sys.stderr)
     return 0
+
+
+@contextmanager
+def _cuts_untold() -> Iterator[None]:
+    """Inside, the log does not tell of cut texts: the command does so itself, once and in numbers."""
+    logger = logging.getLogger("pertinence.embedder")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _chunks(passages: Iterator[Passage], most: int) -> Iterator[list[Passage]]:
