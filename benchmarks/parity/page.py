@@ -104,7 +104,7 @@ def _parity() -> str:
             "(`AutoModelForSequenceClassification`, logits); a dash where the card does not show that "
             "library. Weights are random, in the card's exact configuration and depth (the embedded "
             "default has its own), tokenizers are of the card's kind, XLM-R's the real one. Due: 1e-5 "
-            "in torch, 1e-4 in onnxruntime and OpenVINO.",
+            "in torch, 1e-4 in onnxruntime and OpenVINO; for logits, times their spread.",
             _table(header, rows),
             *_long(),
             *_versions(),
