@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -50,6 +51,7 @@ def contenders(folder: Path, device: str) -> dict[str, Callable[[], Contender]]:
         **peers,
         "ours float32": lambda: _own("ours float32", folder, device, "float32"),
         "ours bfloat16": lambda: _own("ours bfloat16", folder, device, "bfloat16"),
+        "ours graphs": lambda: _own("ours graphs", folder, device, "bfloat16", graphs="1"),
     }
 
 
@@ -90,7 +92,7 @@ def _peer(
     return Contender(name=name, score=score, close=held.clear, facts={"batch": batch, "attention": attention})
 
 
-def _own(name: str, folder: Path, device: str, dtype: str) -> Contender:
+def _own(name: str, folder: Path, device: str, dtype: str, *, graphs: str = "0") -> Contender:
     from pertinence.local.scorer import LocalScorer
     from pertinence.options import Options
 
@@ -103,6 +105,7 @@ def _own(name: str, folder: Path, device: str, dtype: str) -> Contender:
             "score_kind": "logit",
         }
     )
+    os.environ["PERTINENCE_CUDA_GRAPHS"] = graphs
     scorer = LocalScorer(options)
     scorer.warm_up().result()
     running = scorer._lease.model._running[0]

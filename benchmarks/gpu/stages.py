@@ -46,10 +46,10 @@ class Bench:
             except (AttributeError, ValueError) as error:
                 self.report.note(f"{name}: this version of transformers lacks it ({error})")
 
-    def names(self, folder: Path, only: tuple[str, ...] = ()) -> Iterator[str]:
+    def names(self, folder: Path, only: tuple[str, ...] = (), but: tuple[str, ...] = ()) -> Iterator[str]:
         """The contenders, while there is time."""
         for name in contenders(folder, self.arguments.device):
-            if only and name not in only:
+            if (only and name not in only) or name in but:
                 continue
             if time.perf_counter() - self._start > self.arguments.seconds:
                 self.report.note(f"{folder.name}, {name}: no time was left")
@@ -58,7 +58,7 @@ class Bench:
 
     @contextmanager
     def opened(self, folder: Path, name: str) -> Iterator[Contender | None]:
-        """A contender, or None where it cannot run; its memory is given back."""
+        """A contender, or None where it cannot run; what fails is noted, and its memory is given back."""
         tidy()
         try:
             contender = contenders(folder, self.arguments.device)[name]()
@@ -68,6 +68,8 @@ class Bench:
             return
         try:
             yield contender
+        except Exception as error:
+            self.report.note(f"{folder.name}, {name}: {type(error).__name__}: {error}")
         finally:
             contender.close()
             tidy()
@@ -107,7 +109,7 @@ def throughput(bench: Bench) -> None:
         passages, lengths = texts.mixed(bench.arguments.pairs)
         flops = MODELS[model].sizes.flops(lengths)
         reference: np.ndarray[Any, Any] | None = None
-        for name in bench.names(folder):
+        for name in bench.names(folder, but=("ours graphs",)):
             with bench.opened(folder, name) as contender:
                 if contender is None:
                     continue

@@ -109,10 +109,10 @@ async def test_submitting_never_loads_the_model(tiny: Path) -> None:
     go = threading.Event()
     load = model.load
 
-    def slow_load() -> None:
+    def slow_load(worker: int) -> None:
         loading.set()
         go.wait()
-        load()
+        load(worker)
 
     model.load = slow_load  # type: ignore[method-assign]
     future = scorer.submit(QUERY, ["a passage"])

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 from pertinence import Embedder, ModelError, Reranker
+from pertinence.local.devices import Card, Found
+from pertinence.local.loading import resolve
+from pertinence.options import Options
 from support.embedders import build_embedder
 
 torch = pytest.importorskip("torch")
@@ -99,12 +102,12 @@ def test_a_text_that_no_longer_fits_is_told_with_its_length(model_folder: Callab
 def test_an_embedder_that_packs_gives_the_vectors_of_one_that_pads(
     shape: str, modules: dict[str, Any], tmp_path: Path
 ) -> None:
-    folder = build_embedder(shape, tmp_path / shape, **modules)
+    saved = {"prompts": {"document": "passage : "}}
+    folder = build_embedder(shape, tmp_path / shape, saved=saved, **modules)
     texts = ["le moulin", "la rivière " * 40, "", "le " * 300, "la mairie"]
     reference = sentence_transformers.SentenceTransformer(str(folder), device="cpu")
-    prefix = "passage : "
-    expected = reference.encode(texts, prompt=prefix, show_progress_bar=False)
-    with Embedder(folder, backend="torch", device="cpu", document_prefix=prefix) as embedder:
+    expected = reference.encode_document(texts, show_progress_bar=False)
+    with Embedder(folder, backend="torch", device="cpu") as embedder:
         given = embedder.embed_documents(texts)
         assert embedder._open()._lease.model.packs()  # type: ignore[attr-defined]
     np.testing.assert_allclose(given, expected, atol=1e-5)
@@ -136,3 +139,30 @@ def test_a_card_that_is_not_there_is_told_with_what_is(model_folder: Callable[[s
         pytest.raises(ModelError, match=r"device='cuda' was asked for, and torch finds cpu.*no CUDA: "),
     ):
         reranker.score("où ?", ["là"])
+
+
+def test_a_card_without_bfloat16_is_given_float16_with_a_word(
+    model_folder: Callable[[str], Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    from pertinence.local.backends.torch_devices import put
+
+    old = Card(name="Tesla T4", memory=16 << 30, capability=(7, 5), bfloat16=False)
+    spec = resolve(Options(model=str(model_folder("tiny")), backend="torch", dtype="bfloat16"))
+    placed = put(spec, "cuda:0", lambda: Found(cards=[old]))
+    assert (placed.device, placed.dtype) == ("cuda:0", "float16")
+    assert "is computed in float16: Tesla T4 does not compute in bfloat16" in caplog.text
+
+
+def test_a_driver_that_is_too_old_is_told_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pertinence.local.backends.torch_devices import find, places
+
+    def refuse() -> None:
+        raise RuntimeError("The NVIDIA driver on your system is too old (found 11040).\nPlease update")
+
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "init", refuse)
+    assert find().no_cuda == "The NVIDIA driver on your system is too old (found 11040)."
+    with pytest.raises(ModelError, match="driver on your system is too old"):
+        places("cuda:0")
+    assert places("auto") == ("cpu",)

@@ -117,26 +117,27 @@ def make_packed(network: Any, ways: Iterable[str], *, first_token_read: bool = T
     return None
 
 
-def unpacked(batch: Packed, vectors: torch.Tensor) -> dict[str, torch.Tensor]:
+def unpacked(batch: Packed, vectors: torch.Tensor, rows: np.ndarray[Any, Any]) -> dict[str, torch.Tensor]:
     """Token vectors as poolings read them, padded with zeros: `token_embeddings` and `attention_mask`.
 
     Args:
         batch: what was run.
         vectors: what the network gave: of shape (1, tokens, dims), or (rows, 1, dims) if it is the first
             token's alone.
+        rows: which sequences.
     """
     if vectors.shape[0] == batch.rows and vectors.shape[1] == 1:
-        mask = torch.ones(batch.rows, 1, dtype=torch.int64, device=vectors.device)
-        return {"token_embeddings": vectors, "attention_mask": mask}
-    longest = int(batch.lengths.max())
-    rows = np.repeat(np.arange(batch.rows), batch.lengths)
-    places = on_device(rows * longest + positions_of(batch), vectors.device)
-    padded = vectors.new_zeros(batch.rows * longest, vectors.shape[-1]).index_copy_(0, places, vectors[0])
-    kept = np.arange(longest) < batch.lengths[:, None]
-    return {
-        "token_embeddings": padded.view(batch.rows, longest, -1),
-        "attention_mask": on_device(kept.astype(np.int64), vectors.device),
-    }
+        picked = vectors[on_device(rows, vectors.device)]
+        mask = torch.ones(len(rows), 1, dtype=torch.int64, device=vectors.device)
+        return {"token_embeddings": picked, "attention_mask": mask}
+    lengths = batch.lengths[rows]
+    steps = np.arange(lengths.max())
+    kept = steps < lengths[:, None]
+    # Padding is read from the sequence's first token, and then made nothing of.
+    places = batch.starts[rows][:, None] + np.where(kept, steps, 0)
+    mask = on_device(kept.astype(np.int64), vectors.device)
+    picked = vectors[0][on_device(places.astype(np.int64), vectors.device)]
+    return {"token_embeddings": picked * mask[:, :, None], "attention_mask": mask}
 
 
 def _layout_of(network: Any) -> Layout | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -99,29 +100,32 @@ class TorchEmbeddingBackend(OnDevice):
         """Vectors of shape (rows, dims)."""
         if isinstance(batch, Packed):
             assert self._packed is not None
-            features = unpacked(batch, self._packed.run(batch))
+            given = self._packed.run(batch)
+            # Pooling reads padded rows: those of a like length together, or one long one would swell all.
+            kinds = np.column_stack([batch.prompts, np.ceil(np.log2(batch.lengths))])
+            features = partial(unpacked, batch, given)
         else:
             assert isinstance(batch, TextBatch)
-            features = self._network(_inputs(batch, self._device, self._token_types))
-        prompts = batch.prompts
-        rows = torch.empty(len(prompts), self._dims, device=self._device)
-        for prompt in np.unique(prompts):
-            # What comes after the network takes one length of prompt for all rows.
-            chosen = on_device(np.flatnonzero(prompts == prompt), self._device)
-            rows[chosen] = self._vectors(features, chosen, int(prompt)).float()
-        return rows
+            kinds = batch.prompts
+            features = partial(_picked, self._network(_inputs(batch, self._device, self._token_types)))
+        vectors = torch.empty(len(kinds), self._dims, device=self._device)
+        # What comes after the network takes one length of prompt for all rows.
+        for kind in np.unique(kinds, axis=0):
+            rows = np.flatnonzero((kinds == kind).all(axis=1))
+            vectors[on_device(rows, self._device)] = self._pooled(features(rows), int(kind[0]))
+        return vectors
 
-    def _vectors(self, features: dict[str, torch.Tensor], picked: torch.Tensor, prompt: int) -> torch.Tensor:
+    def _pooled(self, features: dict[str, torch.Tensor], prompt: int) -> torch.Tensor:
         # In float32, whatever the network computes in: it costs next to nothing, and sums stay exact.
         part: dict[str, Any] = {
-            "token_embeddings": features["token_embeddings"][picked].float(),
-            "attention_mask": features["attention_mask"][picked],
+            "token_embeddings": features["token_embeddings"].float(),
+            "attention_mask": features["attention_mask"],
             "prompt_length": prompt,
         }
         for module in self._further:
             part = module(part)
         vectors: torch.Tensor = part["sentence_embedding"]
-        return vectors
+        return vectors.float()
 
 
 def network_of(encoder: CrossEncoder, spec: ModelSpec) -> torch.nn.Module:
@@ -219,6 +223,12 @@ def _no_progress_bar() -> Iterator[None]:
     finally:
         if shown:
             transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _picked(features: dict[str, torch.Tensor], rows: np.ndarray[Any, Any]) -> dict[str, torch.Tensor]:
+    """Some rows of what the network gave."""
+    chosen = on_device(rows, features["token_embeddings"].device)
+    return {name: features[name][chosen] for name in ("token_embeddings", "attention_mask")}
 
 
 def _dtype_of(network: torch.nn.Module) -> torch.dtype:
