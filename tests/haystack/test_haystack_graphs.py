@@ -99,6 +99,7 @@ def test_without_a_joiner_the_ranker_scores_each_document_once(
 
 
 def test_a_sampler_takes_the_scores(documents: list[Document], query: str, door: Door) -> None:
+    pytest.importorskip("torch", reason="Haystack's sampler computes with it")
     pipeline = hybrid(documents)
     pipeline.add_component("sampler", TopPSampler(top_p=0.75))
     pipeline.connect("ranker.documents", "sampler.documents")
