@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.broken import answers, components, embedders
+from conformance.broken import answers, components, embedders, inputs
 
 from pertinence.testing.conformance import (
     EmbedderConformance,
@@ -39,7 +39,7 @@ def checks(suite: type) -> set[str]:
     return {name.removeprefix("test_") for name in dir(suite) if name.startswith("test_")}
 
 
-RERANKERS = mutants(answers, components)
+RERANKERS = mutants(answers, components, inputs)
 EMBEDDERS = mutants(embedders)
 
 for suite, broken in ((OfRerankers, RERANKERS), (OfEmbedders, EMBEDDERS)):
