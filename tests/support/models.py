@@ -210,6 +210,7 @@ def build(
     labels: int = 1,
     tokenizer: Tokenizer | None = None,
     layers: int | None = None,
+    deviation: float = 0.08,
 ) -> Path:
     """Write a model of this shape into `folder`: config, tokenizer and random weights.
 
@@ -219,6 +220,7 @@ def build(
         labels: how many logits it gives.
         tokenizer: another than the small one of its family.
         layers: another depth than the shape's.
+        deviation: of the weights; so wide, many layers of a gated network make much of every rounding.
     """
     import torch
     import transformers
@@ -231,7 +233,7 @@ def build(
         vocab_size=tokenizer.get_vocab_size(),
         pad_token_id=described.pad_token_id,
         num_labels=labels,
-        initializer_range=0.08,
+        initializer_range=deviation,
         **sizes,
     )
     torch.manual_seed(7)
