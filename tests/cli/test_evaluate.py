@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from remote.servers.cohere import Cohere
 
 from pertinence.gate import built_in
 from support.embedders import build_embedder
 from support.evaluation import write_beir
 
 Command = Callable[..., Any]
+KEY = "sk-not-to-be-shown"
 
 
 @pytest.fixture(autouse=True)
@@ -149,6 +151,24 @@ def test_bm25_and_an_embedder_as_first_stage_and_names_of_ones_own(
     )
     systems = json.loads(ended.out)["results"][0]["systems"]
     assert [each["name"] for each in systems] == ["model retrieval", "model"]
+
+
+def test_a_server_is_evaluated_like_a_model_and_its_key_is_nowhere(
+    command: Command, questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERTINENCE_API_KEY", KEY)
+    out = tmp_path / "out"
+    with Cohere(key=KEY) as server:
+        ended = command(
+            *("evaluate", Cohere.model, "--base-url", server.url, "--data", str(questions), "--top", "5"),
+            *("--output", str(out), "--json"),
+        )
+    assert ended.status == 0, ended.err
+    system = json.loads(ended.out)["results"][0]["systems"][1]
+    assert (system["name"], system["facts"]["options"]["model"]) == (Cohere.model, Cohere.model)
+    written = [file.read_text(encoding="utf-8") for file in out.rglob("*") if file.is_file()]
+    assert len(written) == 6
+    assert not [text for text in [ended.out, ended.err, *written] if KEY in text]
 
 
 def test_a_protocol_over_data_of_ones_own_measures_as_the_cards_do(command: Command, questions: Path) -> None:
