@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 import tracemalloc
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from pertinence import Reranker
-from pertinence.errors import InputError, ModelNotFoundError
+from pertinence.errors import InputError, ModelNotFoundError, ScoreError
 from pertinence.evaluation import Collection, Evaluation, Plan, RerankerSystem, System
 from pertinence.evaluation.checkpoint import Checkpoint, Ranked
 from pertinence.evaluation.collection import Candidates, Run, TextsInMemory
@@ -149,6 +150,15 @@ def test_an_error_stops_the_work_and_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError, match="no query 0"):
         rank(endless(50, 2), Scoring(failing), tmp_path / "made.jsonl")
+
+
+def test_a_score_that_is_none_is_told_with_its_query_and_its_place(tmp_path: Path) -> None:
+    def score(query: str, text: str) -> float:
+        return math.nan if (query, text) == ("query 7", "passage 1") else 1.0
+
+    system = RerankerSystem.of("fake", Reranker.from_scorer(FakeScorer(score)))
+    with pytest.raises(ScoreError, match=r"query 'q7': fake gave nan for document 1"):
+        rank(endless(12, 3), system, tmp_path / "made.jsonl")
 
 
 def test_a_model_that_is_missing_is_told_before_anything_is_ranked(

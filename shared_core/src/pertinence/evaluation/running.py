@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Protocol
 
+from pertinence.errors import ScoreError
 from pertinence.evaluation.checkpoint import Checkpoint, Ranked
 from pertinence.evaluation.systems import System
 from pertinence.evaluation.tasks import Task
@@ -53,14 +54,14 @@ def rank_all(
     watch(system.name, len(done), total)
     if len(done) >= total:
         return
-    pending: deque[Future[Ranked]] = deque()
+    pending: deque[tuple[str, Future[Ranked]]] = deque()
     with ThreadPoolExecutor(max_workers=AHEAD, thread_name_prefix="pertinence-evaluate") as pool:
         clock = _Clock()
         count = len(done)
 
         def collect() -> None:
             nonlocal count
-            ranked = pending.popleft().result()
+            ranked = _result(*pending.popleft())
             checkpoint.add(replace(ranked, seconds=clock.lap()))
             count += 1
             watch(system.name, count, total)
@@ -75,11 +76,11 @@ def rank_all(
                     clock.start()
                 if len(pending) == AHEAD:
                     collect()
-                pending.append(pool.submit(system.rank, task))
+                pending.append((task.query, pool.submit(system.rank, task)))
             while pending:
                 collect()
         except BaseException:
-            for future in pending:
+            for _, future in pending:
                 future.cancel()
             raise
 
@@ -113,6 +114,14 @@ def search_all(
     for count, ranked in enumerate(search(waiting, top), start=len(done) + 1):
         checkpoint.add(replace(ranked, seconds=clock.lap()))
         watch(name, count, len(queries))
+
+
+def _result(query: str, future: Future[Ranked]) -> Ranked:
+    """What came of a query; a score that is none is told with it."""
+    try:
+        return future.result()
+    except ScoreError as error:
+        raise ScoreError(f"query {query!r}: {error}") from error
 
 
 class _Clock:
