@@ -20,6 +20,7 @@ from langchain_classic.retrievers.document_compressors import CrossEncoderRerank
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.cross_encoders import BaseCrossEncoder
 from langchain_core.documents import Document
+from llama_index.core.callbacks import CallbackManager, CBEventType, LlamaDebugHandler
 from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.postprocessor import SentenceTransformerRerank
@@ -40,7 +41,7 @@ class Contender:
         framework: whose interface it has.
         driver: how the suites use it.
         options: what it needs to find its model, and to keep all documents.
-        told: whether a run of it shows in the framework's traces; None where the framework sees to that.
+        told: how a run of it shows in the framework's traces; None where the framework sees to that.
         running: inside, it can be run.
     """
 
@@ -49,7 +50,7 @@ class Contender:
     framework: str
     driver: Driver[Any, Any]
     options: Mapping[str, Any] = field(default_factory=dict)
-    told: Callable[[Any, Sequence[Any]], bool] | None = None
+    told: Callable[[Any, Sequence[Any]], str] | None = None
     running: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     @property
@@ -213,10 +214,10 @@ class _Runs(BaseCallbackHandler):
         self.count += 1
 
 
-def _told_in_langchain(component: Any, documents: Sequence[Any]) -> bool:
+def _told_in_langchain(component: Any, documents: Sequence[Any]) -> str:
     runs = _Runs()
     component.compress_documents(documents, "mill", callbacks=[runs])
-    return runs.count > 0
+    return "yes" if runs.count else "no"
 
 
 class _Events(BaseEventHandler):  # type: ignore[misc]
@@ -226,11 +227,14 @@ class _Events(BaseEventHandler):  # type: ignore[misc]
         self.seen.append(type(event).__name__)
 
 
-def _told_in_llama_index(component: Any, documents: Sequence[Any]) -> bool:
-    root = get_dispatcher()
+def _told_in_llama_index(component: Any, documents: Sequence[Any]) -> str:
+    root, callbacks = get_dispatcher(), LlamaDebugHandler(print_trace_on_end=False)
     handlers = list(root.event_handlers)
     root.add_event_handler(_Events())
     _Events.seen.clear()
+    component.callback_manager = CallbackManager([callbacks])
     component.postprocess_nodes(list(documents), query_str="mill")
     root.event_handlers[:] = handlers
-    return "ReRankStartEvent" in _Events.seen
+    if "ReRankStartEvent" in _Events.seen:
+        return "yes"
+    return "callback, no event" if callbacks.get_event_pairs(CBEventType.RERANKING) else "no"
