@@ -114,7 +114,7 @@ SAID: dict[str, dict[str, tuple[str, str, str, str]]] = {
         "queries of many callers share the model's batches": ("yes", "no", "no", "the server's affair"),
         "says what kind of score it gives": ("in events", "no", "no", "no"),
         "says how many texts were cut short": ("in events and log", "no", "no", "no"),
-        "retries, a deadline, a limit on requests": ("yes", "", "", "retries, but not of a 429"),
+        "retries, a deadline, a limit on requests": ("yes", "", "", "of 500, 503, 504; else the client's"),
         "which metadata is read can be chosen": ("yes", "no", "no", "no"),
         "the retriever's score can be kept": ("yes, hidden from prompts", "yes, in prompts too", "no", "no"),
     },
