@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -95,6 +96,16 @@ def test_two_labels_give_the_softmax_of_the_positive_one_and_raw_its_own_number(
     for kind, values in due.items():
         with Reranker(folder, backend="torch", score_kind=kind) as reranker:
             np.testing.assert_allclose(reranker.score(QUERY, TEXTS), values, atol=1e-5)
+
+
+def test_the_positive_label_is_the_one_that_is_named_so(tmp_path: Path) -> None:
+    folder = build("tiny", tmp_path / "named", labels=2)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    labels = {"id2label": {"0": "relevant", "1": "irrelevant"}, "label2id": {"relevant": 0, "irrelevant": 1}}
+    (folder / "config.json").write_text(json.dumps({**config, **labels}), encoding="utf-8")
+    logits = expected(folder)
+    with Reranker(folder, backend="torch", score_kind="logit") as reranker:
+        np.testing.assert_allclose(reranker.score(QUERY, TEXTS), logits[:, 0] - logits[:, 1], atol=1e-5)
 
 
 def test_a_logit_is_what_the_model_gives_before_the_sigmoid(model_folder: Callable[[str], Path]) -> None:
