@@ -110,8 +110,8 @@ def _mean(tokens: Float32, mask: Mask) -> Float32:
 
 def _mean_sqrt(tokens: Float32, mask: Mask) -> Float32:
     sums, weight = _weighted(tokens, mask)
-    divided: Float32 = sums / np.sqrt(weight, dtype=np.float32)
-    return divided
+    root: Float32 = np.sqrt(weight)
+    return sums / root
 
 
 def _weighted_mean(tokens: Float32, mask: Mask) -> Float32:
