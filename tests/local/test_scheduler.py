@@ -60,6 +60,24 @@ def test_an_unexpected_error_is_told_in_our_hierarchy_and_the_next_request_is_an
     assert second.future.result(timeout=10) == [2]
 
 
+@pytest.mark.parametrize("where", ["batch_tokens", "packs", "ahead"])
+def test_an_error_between_batches_is_everybodys_answer_and_ends_no_thread(
+    scheduler: Scheduler, model: Letters, where: str
+) -> None:
+    def fail(*anything: object) -> None:
+        delattr(model, where)  # the class's own is back
+        raise RuntimeError("no such device")
+
+    setattr(model, where, fail)
+    first = request("a")
+    scheduler.submit(first)
+    with pytest.raises(ModelError, match="letters failed: RuntimeError: no such device"):
+        first.future.result(timeout=10)
+    second = request("aa")
+    scheduler.submit(second)
+    assert second.future.result(timeout=10) == [2]
+
+
 def test_an_answer_that_cannot_be_made_fails_its_request_alone(scheduler: Scheduler) -> None:
     def refuse(rows: Float32, counts: Counts) -> float:
         raise KeyError("made no sense")

@@ -291,6 +291,13 @@ class Scheduler:
                 self._to_encode.notify()
             return pairs
 
+    def fail_all(self, error: BaseException) -> None:
+        """Answer whatever waits with an error that is no one batch's; the next request tries anew."""
+        with self._lock:
+            requests = list(self._live)
+        for request in requests:
+            fail(request.future, told(error, self._name))
+
     def _begin_others(self) -> None:
         """A thread for each further device, once the first has told how many there are."""
         for number in range(len(self._working), self._model.workers if len(self._threads) == 2 else 0):

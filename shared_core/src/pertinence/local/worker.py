@@ -43,6 +43,9 @@ class Desk(Protocol):
     def next_pairs(self, worker: int, *, wait: bool) -> Pairs:
         """The next batch; empty if none waits and `wait` is False, or if nothing more can come."""
 
+    def fail_all(self, error: BaseException) -> None:
+        """Answer whatever waits with an error that is no one batch's."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Flight:
@@ -78,7 +81,11 @@ class Worker:
             if loaded is None:
                 break
             if loaded:
-                self._advance()
+                try:
+                    self._advance()
+                except BaseException as error:
+                    # A thread that ended here would leave everybody waiting for ever.
+                    self._desk.fail_all(error)
         self._flying.clear()
         self._model.unload(self._number)
 
