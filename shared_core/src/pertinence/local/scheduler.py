@@ -16,9 +16,10 @@ from concurrent.futures import Future
 from typing import Any, Protocol
 
 from pertinence.errors import ClosedError, ModelError, OverloadedError
-from pertinence.local.batching import Turns, Waiting
+from pertinence.local.batching import Waiting
 from pertinence.local.futures import answer, fail, told
 from pertinence.local.request import QueryEncoders, Request
+from pertinence.local.turns import Turns
 from pertinence.local.worker import Pairs, Runs, Worker
 
 __all__ = ["Model", "Scheduler"]
