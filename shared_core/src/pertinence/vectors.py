@@ -114,13 +114,14 @@ class Form:
     def _quantised(self, rows: Float32) -> Vectors:
         """As `sentence_transformers.util.quantize_embeddings` does, with given ranges."""
         if self.ranges is None:
-            bits = np.packbits(rows > 0, axis=-1)
+            bits: npt.NDArray[np.uint8] = np.packbits(rows > 0, axis=-1)
             return bits if self.precision == "ubinary" else (bits ^ 128).view(np.int8)
         least, greatest = np.asarray(self.ranges, dtype=np.float32)
         steps = (greatest - least) / 255
         steps = np.where(steps == 0, np.float32(1), steps)
         places = np.clip(np.floor((rows - least) / steps), 0, 255)
-        return places.astype(np.uint8) if self.precision == "uint8" else (places - 128).astype(np.int8)
+        unsigned: Vectors = places.astype(np.uint8)
+        return unsigned if self.precision == "uint8" else (places - 128).astype(np.int8)
 
 
 def number_of(precision: PrecisionName) -> type[np.float32 | np.int8 | np.uint8]:

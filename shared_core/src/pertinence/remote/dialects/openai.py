@@ -39,8 +39,9 @@ class OpenAI(Dialect):
 
     def fields(self, call: Call) -> Mapping[str, Any]:
         """The texts, always as a list."""
-        asked = self.dimensions is not None and call.dimensions is not None
-        cut = {self.dimensions: call.dimensions} if asked else {}
+        cut: dict[str, int] = {}
+        if self.dimensions is not None and call.dimensions is not None:
+            cut[self.dimensions] = call.dimensions
         return with_model(call, {"input": list(call.texts), **cut})
 
     def read(self, content: Any, count: int) -> Float32:
