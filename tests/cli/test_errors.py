@@ -57,7 +57,7 @@ def test_a_bad_line_of_standard_input_is_named(command: Command) -> None:
         (["q", "a", "--top-k", "0"], "--top-k must be > 0, but got 0"),
         (["q", "a", "--top-k", "many"], "--top-k: invalid int value: 'many'"),
         (["q", "a", "--threshold", "nan"], "--threshold must be a number"),
-        (["q", "a", "--max-length", "0"], "max_length must be > 0, but got 0"),
+        (["q", "a", "--max-length", "0"], "--max-length must be > 0, but got 0"),
         (["q", "a", "--score-kind", "best"], "--score-kind: invalid choice: 'best'"),
         (["q", "a", "--model-kwargs", "[]"], "--model-kwargs: must be a JSON object"),
         (["q", "a", "--model-kwargs", "{"], "--model-kwargs: not valid JSON"),
