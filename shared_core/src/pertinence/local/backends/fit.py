@@ -48,7 +48,8 @@ def watched() -> Iterator[Misfits]:
     logger = logging.getLogger(_REPORTER)
     level, misfits = logger.level, Misfits()
     logger.addFilter(misfits)
-    logger.setLevel(logging.WARNING)
+    # Warnings pass, and no more: at the very level of warnings transformers tells of layers "not sharded".
+    logger.setLevel(logging.WARNING - 1)
     try:
         yield misfits
     finally:
