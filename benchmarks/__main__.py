@@ -59,7 +59,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog="\n".join(f"{name:10}{what}" for name, what in TABLES.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("tables", nargs="*", metavar="TABLE", choices=TABLES, help="default: all of these")
+    # Not `choices`: until Python 3.12 argparse holds the empty list against them too.
+    parser.add_argument("tables", nargs="*", metavar="TABLE", type=_table, help="default: all of these")
     parser.add_argument("--anyway", action="store_true", help="measure though the machine is busy")
     parser.add_argument("--patience", type=float, default=0, metavar="MINUTES", help="wait so long for quiet")
     parser.add_argument("--write-docs", action="store_true", help=f"put the tables into {PAGE.name} too")
@@ -70,6 +71,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--questions", type=int, help="quality: of PIAF's dev part")
     parser.add_argument("--site-packages", type=Path, help="size: look here instead of installing afresh")
     return parser
+
+
+def _table(name: str) -> str:
+    if name not in TABLES:
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(TABLES)}")
+    return name
 
 
 if __name__ == "__main__":

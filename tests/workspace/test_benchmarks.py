@@ -7,12 +7,15 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from benchmarks import __main__ as command
 from benchmarks.__main__ import TABLES
 from benchmarks.clock import Times, taking_turns
 from benchmarks.docs import PAGE, replaced, write_docs
+from benchmarks.machine import BusyError
 from benchmarks.processes import Worker, WorkerError
 from benchmarks.products import FLOPS
 from benchmarks.report import Report, Table
@@ -114,6 +117,21 @@ def test_pairs_of_one_length_have_just_that_length_and_differ(monkeypatch: pytes
         ((_, texts),) = work.queries
         assert len(set(texts)) == work.pairs == 600
         assert set(work.lengths(tokenizer, most=512)) == {length}
+
+
+def test_tables_are_taken_by_name_and_all_of_them_if_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[str] = []
+
+    def find(name: str) -> Any:
+        measured.append(name)
+        raise BusyError("that will do")
+
+    monkeypatch.setattr(command, "import_module", find)
+    for asked in ([], ["load"]):
+        assert command.main([*asked, "--anyway"]) == 2
+    assert measured == ["benchmarks.size", "benchmarks.load"]
+    with pytest.raises(SystemExit):
+        command.main(["nonsense"])
 
 
 def test_every_table_has_its_block_on_the_page() -> None:
