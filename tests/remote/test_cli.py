@@ -59,7 +59,7 @@ def test_the_key_comes_from_the_environment(command: Command, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("argv", "saying"),
     [
-        (["--base-url", "localhost:8080"], "base_url is no full URL"),
+        (["--base-url", "localhost:8080"], "--base-url is no full URL"),
         (["--base-url", "http://127.0.0.1:9", "--dialect", "nobody"], "there is no dialect 'nobody'"),
         (["--base-url", "http://127.0.0.1:9", "--device", "cuda"], "device is an option of models on this"),
         (["--base-url", "http://127.0.0.1:9", "--headers", "[]"], "--headers: must be a JSON object"),

@@ -86,10 +86,10 @@ def test_a_bare_product_says_how_long_it_took(runtime: str) -> None:
 
 
 def test_fewer_pieces_cut_the_same_texts_into_the_same_pieces(data: Path) -> None:
-    from benchmarks.models import _tokenizer
+    from benchmarks.models import tokenizer_like
     from benchmarks.texts import real_texts
 
-    whole, fewer = _tokenizer("mminilm-L6"), _tokenizer("camembert-L2")
+    whole, fewer = tokenizer_like("mminilm-L6"), tokenizer_like("camembert-L2")
     assert whole is not None
     assert fewer is not None
     assert fewer.get_vocab_size() == 32_005

@@ -41,8 +41,10 @@ def embeddings(body: dict[str, Any], *, model: str, base64_too: bool = True) -> 
 
 
 def cut(values: list[float], dimensions: int | None) -> list[float]:
-    """The first numbers, brought to length one again, as OpenAI and vLLM do."""
-    kept = values[: dimensions or None]
+    """The first numbers, if not all are asked for, brought to length one again, as OpenAI and vLLM do."""
+    if dimensions is None:
+        return values
+    kept = values[:dimensions]
     length = math.hypot(*kept)
     return [value / length for value in kept]
 
