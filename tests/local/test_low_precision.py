@@ -94,6 +94,6 @@ def test_a_model_that_cannot_be_converted_runs_on_torch_if_no_backend_was_asked_
     assert "runs on torch" in caplog.text
     with (
         Reranker(folder, backend="onnx", cache_folder=str(folder.parent / "empty")) as asked,
-        pytest.raises(ModelError, match="its ONNX form gives logits"),
+        pytest.raises(ModelError, match="its ONNX form gives numbers"),
     ):
         asked.rank(QUERY, TEXTS)
