@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tests.workspace.adapters_page.contenders import Contender
 from tests.workspace.adapters_page.stated import PEERS, SAID
+
+if TYPE_CHECKING:  # it brings the peers along, which are not installed everywhere
+    from tests.workspace.adapters_page.contenders import Contender
 
 __all__ = ["PAGE", "ROOT", "line_counts", "page"]
 
