@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pertinence.local.batching import Batch, Pair
 from pertinence.local.packing import pack, pack_padded, positions_of
+from support.gte import needs_gte
 from support.models import SHAPES
 from support.packed import batch_of, network_of, padded_logits
 
@@ -25,7 +26,7 @@ ARCHITECTURES = (
     "camembert-L2",
     "distilbert-L2",
     "electra-L2",
-    "gte-L2",
+    pytest.param("gte-L2", marks=needs_gte),
     "mminilm-L6",
     "roberta-L2",
 )
@@ -74,7 +75,7 @@ def test_packed_scores_are_the_padded_ones(
             assert difference <= bound, (name, dtype)
 
 
-@pytest.mark.parametrize("shape", ["camembert-L2", "gte-L2"])
+@pytest.mark.parametrize("shape", ["camembert-L2", pytest.param("gte-L2", marks=needs_gte)])
 def test_nested_tensors_give_the_same_as_sequence_by_sequence(
     shape: str, batches: Callable[[str], dict[str, Batch]], model_folder: Callable[[str], Path]
 ) -> None:
