@@ -14,7 +14,7 @@ from haystack.utils import ComponentDevice, Secret
 from haystack_integrations.common.pertinence.copies import SecretsStayBehind
 from haystack_integrations.common.pertinence.forms import check_forms, device_name, resolved
 from pertinence import Embedder, Reranker
-from pertinence.integration import Handle, Options, options_from
+from pertinence.integration import BackendName, DtypeName, Handle, Options, options_from
 
 __all__ = ["API_KEY", "TOKEN", "PertinenceComponent"]
 
@@ -26,8 +26,8 @@ class PertinenceComponent(SecretsStayBehind):
     """
     A component that passes its parameters on to the core, under Haystack's names for them.
 
-    A subclass keeps every parameter of its constructor as an attribute of the same name, so that one that is
-    set later counts from the next run, and calls `_ready` at the end.
+    A subclass declares what it has besides, and its constructor calls `_keep`, which makes an attribute of
+    every parameter, so that one that is set later counts from the next run, and `_ready` at the end.
     """
 
     _kind: ClassVar[type[Options]] = Options
@@ -37,11 +37,29 @@ class PertinenceComponent(SecretsStayBehind):
     # The names of the constructor's parameters, less `self`.
     _parameters: ClassVar[tuple[str, ...]]
 
+    # Those that every component has; `_keep` sets them.
     model: str | None
     device: ComponentDevice | None
+    backend: BackendName
+    dtype: DtypeName
+    max_length: int | None
+    batch_tokens: int | None
+    max_queued: int | None
+    trust_remote_code: bool
+    revision: str | None
     token: Secret | None
-    api_key: Secret | None
     cache_folder: str | None
+    local_files_only: bool
+    model_kwargs: dict[str, Any] | None
+    base_url: str | None
+    dialect: str | dict[str, Any] | None
+    api_key: Secret | None
+    timeout: float
+    max_retries: int
+    concurrency: int
+    headers: dict[str, str] | None
+    verify: bool | str
+    proxy: str | None
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

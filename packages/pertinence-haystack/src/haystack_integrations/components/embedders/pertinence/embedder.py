@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from haystack.utils import ComponentDevice, Secret
-
 from haystack_integrations.common.pertinence import PertinenceComponent
 from pertinence import Embedder, OptionError
-from pertinence.integration import BackendName, DtypeName, EmbedderOptions, Embeddings, Options, PrecisionName
+from pertinence.integration import EmbedderOptions, Embeddings, Options, PrecisionName
 
 __all__ = ["PertinenceEmbedder", "told"]
 
@@ -19,34 +17,12 @@ class PertinenceEmbedder(PertinenceComponent):
     _kind: ClassVar = EmbedderOptions
     _words: ClassVar = {"normalize": "normalize_embeddings", "ranges": "quantization_ranges"}
 
-    model: str | None
-    device: ComponentDevice | None
-    token: Secret | None
     prefix: str
     suffix: str
     normalize_embeddings: bool
     truncate_dim: int | None
     precision: PrecisionName
     quantization_ranges: list[list[float]] | None
-    backend: BackendName
-    dtype: DtypeName
-    max_length: int | None
-    batch_tokens: int | None
-    max_queued: int | None
-    trust_remote_code: bool
-    revision: str | None
-    cache_folder: str | None
-    local_files_only: bool
-    model_kwargs: dict[str, Any] | None
-    base_url: str | None
-    dialect: str | dict[str, Any] | None
-    api_key: Secret | None
-    timeout: float
-    max_retries: int
-    concurrency: int
-    headers: dict[str, str] | None
-    verify: bool | str
-    proxy: str | None
 
     def _ready(self) -> Options:
         if self.precision in ("int8", "uint8") and self.quantization_ranges is None:

@@ -36,6 +36,17 @@ class PertinenceRanker(PertinenceComponent):
 
     _words: ClassVar = {"threshold": "score_threshold"}
 
+    top_k: int | None
+    scale_score: bool | None
+    score_threshold: float | None
+    query_prefix: str
+    query_suffix: str
+    document_prefix: str
+    document_suffix: str
+    meta_fields_to_embed: list[str] | None
+    embedding_separator: str
+    truncation: Truncation
+
     def __init__(
         self,
         *,
@@ -88,38 +99,7 @@ class PertinenceRanker(PertinenceComponent):
         :param api_key: Key of the server that `base_url` names.
         :raises OptionError: A value that a parameter does not take; a `ValueError`.
         """
-        self.model = model
-        self.top_k = top_k
-        self.scale_score = scale_score
-        self.score_threshold = score_threshold
-        self.query_prefix = query_prefix
-        self.query_suffix = query_suffix
-        self.document_prefix = document_prefix
-        self.document_suffix = document_suffix
-        self.meta_fields_to_embed = meta_fields_to_embed
-        self.embedding_separator = embedding_separator
-        self.device = device
-        self.backend = backend
-        self.dtype = dtype
-        self.max_length = max_length
-        self.truncation = truncation
-        self.batch_tokens = batch_tokens
-        self.max_queued = max_queued
-        self.trust_remote_code = trust_remote_code
-        self.revision = revision
-        self.token = token
-        self.cache_folder = cache_folder
-        self.local_files_only = local_files_only
-        self.model_kwargs = model_kwargs
-        self.base_url = base_url
-        self.dialect = dialect
-        self.api_key = api_key
-        self.timeout = timeout
-        self.max_retries = max_retries
-        self.concurrency = concurrency
-        self.headers = headers
-        self.verify = verify
-        self.proxy = proxy
+        self._keep(locals())
         self._ready()
 
     @component.output_types(documents=list[Document], meta=dict[str, Any])
