@@ -24,17 +24,20 @@ from pertinence.integration import EmbedderOptions
 
 SECRET = "hf_not_to_be_shown"
 KEY = "sk-test-0123456789"
-# One value per parameter that is not its default: for a model of this machine, and for one behind a server.
-LOCAL: dict[str, Any] = {
-    "model": "some/model",
-    "device": ComponentDevice.from_str("cuda:1"),
-    "token": Secret.from_env_var("MY_TOKEN", strict=False),
+VECTORS: dict[str, Any] = {
     "prefix": "query: ",
     "suffix": " .",
     "normalize_embeddings": True,
     "truncate_dim": 2,
     "precision": "int8",
     "quantization_ranges": [[-1.0, -1.0], [1.0, 1.0]],
+}
+# One value per parameter that is not its default: for a model of this machine, and for one behind a server.
+LOCAL: dict[str, Any] = {
+    "model": "some/model",
+    "device": ComponentDevice.from_str("cuda:1"),
+    "token": Secret.from_env_var("MY_TOKEN", strict=False),
+    **VECTORS,
     "backend": "torch",
     "dtype": "bfloat16",
     "max_length": 64,
@@ -48,12 +51,7 @@ LOCAL: dict[str, Any] = {
 }
 REMOTE: dict[str, Any] = {
     "model": "some/model",
-    "prefix": "query: ",
-    "suffix": " .",
-    "normalize_embeddings": True,
-    "truncate_dim": 2,
-    "precision": "int8",
-    "quantization_ranges": [[-1.0, -1.0], [1.0, 1.0]],
+    **VECTORS,
     "base_url": "http://localhost:8080/v1",
     "dialect": {"name": "openai"},
     "api_key": Secret.from_env_var("MY_KEY", strict=False),

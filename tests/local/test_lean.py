@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from support.models import build
+from support.packed import averaging
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -68,16 +69,8 @@ def test_an_architecture_that_is_not_known_is_left_as_it_is() -> None:
 def test_a_head_that_reads_every_token_is_found_out_and_left_as_it_is(tmp_path: Path) -> None:
     from pertinence.local.backends.lean import make_lean
 
-    class Averaging(torch.nn.Module):
-        def __init__(self, head: Any) -> None:
-            super().__init__()
-            self.head = head
-
-        def forward(self, hidden: Any) -> Any:
-            return self.head(hidden.mean(dim=1, keepdim=True))
-
     network = network_of(build("camembert-L2", tmp_path / "averaging"))
-    network.classifier = Averaging(network.classifier)
+    network.classifier = averaging(network.classifier)
     before = logits_of(network)
     assert not make_lean(network)
     torch.testing.assert_close(logits_of(network), before, atol=0, rtol=0)

@@ -15,7 +15,7 @@ from pertinence.local.batching import Batch, Pair
 from pertinence.local.packing import pack, pack_padded, positions_of
 from support.gte import needs_gte
 from support.models import SHAPES
-from support.packed import batch_of, network_of, padded_logits
+from support.packed import averaging, batch_of, network_of, padded_logits
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -143,24 +143,13 @@ def test_code_that_came_with_a_model_is_not_known_whatever_its_name(
     assert make_packed(network, WAYS) is None
 
 
-class Averaging(torch.nn.Module):
-    """A head that reads every token."""
-
-    def __init__(self, head: Any) -> None:
-        super().__init__()
-        self.head = head
-
-    def forward(self, hidden: Any) -> Any:
-        return self.head(hidden.mean(dim=1, keepdim=True))
-
-
 def test_a_head_that_reads_every_token_is_found_out_and_left_as_it_is(
     model_folder: Callable[[str], Path],
 ) -> None:
     from pertinence.local.backends.packed import make_packed
 
     network = network_of(model_folder("camembert-L2"))
-    network.classifier = Averaging(network.classifier)
+    network.classifier = averaging(network.classifier)
     before = settings_of(network)
     assert make_packed(network, WAYS) is None
     assert settings_of(network) == before

@@ -32,6 +32,7 @@ def packing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_reranker_that_packs_scores_as_one_that_pads(
     shape: str, model_folder: Callable[[str], Path]
 ) -> None:
+    # Two engines add in two orders; packed beside padded in one engine is held to 1e-5 in test_packed.
     texts = ["le moulin", "la rivière " * 40, "", "un pont sur la rivière", "le " * 300, "la mairie"]
     with (
         Reranker(model_folder(shape), backend="torch", device="cpu", score_kind="logit") as packs,
@@ -40,7 +41,7 @@ def test_a_reranker_that_packs_scores_as_one_that_pads(
     ):
         given = packs.score("où est le moulin ?", texts)
         assert packs._open()._lease.model.packs()  # type: ignore[attr-defined]
-        np.testing.assert_allclose(given, pads.score("où est le moulin ?", texts), atol=2e-5)
+        np.testing.assert_allclose(given, pads.score("où est le moulin ?", texts), atol=1e-4)
         np.testing.assert_array_equal(given, again.score("où est le moulin ?", texts))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from pertinence.local.batching import Batch
 
-__all__ = ["batch_of", "network_of", "padded_logits"]
+__all__ = ["averaging", "batch_of", "network_of", "padded_logits"]
 
 
 def network_of(folder: Path, labels: int = 1) -> Any:
@@ -45,3 +45,18 @@ def padded_logits(network: Any, batch: Batch, *, typed: bool) -> Any:
     with torch.inference_mode():
         ids, mask = torch.from_numpy(batch.ids), torch.from_numpy(batch.mask)
         return network(input_ids=ids, attention_mask=mask, **types).logits
+
+
+def averaging(head: Any) -> Any:
+    """A head that reads every token, of one that reads the first."""
+    import torch
+
+    class Averaging(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = head
+
+        def forward(self, hidden: Any) -> Any:
+            return self.head(hidden.mean(dim=1, keepdim=True))
+
+    return Averaging()

@@ -18,7 +18,9 @@ from pertinence.errors import InputError
 __all__ = [
     "Grade",
     "RunRow",
+    "as_object",
     "best_first",
+    "decoded",
     "find_either",
     "find_split",
     "read_cells",
@@ -60,17 +62,42 @@ def read_lines(path: Path) -> Iterator[tuple[str, str]]:
     """
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
-            for number, raw in enumerate(lines, start=1):
-                place = f"{path}, line {number}"
-                try:
-                    line = raw.decode("utf-8").removeprefix(_BOM if number == 1 else "").strip()
-                except UnicodeDecodeError as error:
-                    raise InputError(f"{place}: not UTF-8 (byte {error.start + 1})") from error
-                if line:
+            for place, line in decoded(lines, str(path)):
+                if line := line.strip():
                     yield place, line
     except (OSError, EOFError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise InputError(f"{path} cannot be read: {reason}") from error
+
+
+def decoded(lines: Iterable[bytes], name: str) -> Iterator[tuple[str, str]]:
+    """Each line with its place, less its end; read as UTF-8 whatever the locale says.
+
+    Raises:
+        InputError: a line is not UTF-8.
+    """
+    for number, raw in enumerate(lines, start=1):
+        place = f"{name}, line {number}"
+        try:
+            line = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{place}: not UTF-8 (byte {error.start + 1})") from error
+        yield place, line.removeprefix(_BOM if number == 1 else "").removesuffix("\n").removesuffix("\r")
+
+
+def as_object(line: str, place: str) -> dict[str, Any]:
+    """The JSON object of a line.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise InputError(f"{place}: not valid JSON: {error}") from error
+    if not isinstance(row, dict):
+        raise InputError(f"{place}: must be a JSON object, not {type(row).__name__}")
+    return row
 
 
 def read_objects(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -80,13 +107,7 @@ def read_objects(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         InputError: the file cannot be read, or a line is no JSON object.
     """
     for place, line in read_lines(path):
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise InputError(f"{place}: not valid JSON: {error}") from error
-        if not isinstance(row, dict):
-            raise InputError(f"{place}: must be a JSON object, not {type(row).__name__}")
-        yield place, row
+        yield place, as_object(line, place)
 
 
 def read_cells(file: Path, count: int, what: str) -> Iterator[tuple[str, list[str]]]:

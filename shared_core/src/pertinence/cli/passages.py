@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from pertinence.datafiles import as_object, decoded
 from pertinence.errors import InputError
 
 __all__ = ["Passage", "add_passage_arguments", "passages_of", "read_passages"]
 
 _STDIN = "-"
 _JSONL_SUFFIXES = {".jsonl", ".ndjson"}
-_BOM = "\ufeff"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +95,7 @@ def _read_file(source: str, arguments: argparse.Namespace) -> Iterator[Passage]:
 
 def _read(file: BinaryIO, name: str, arguments: argparse.Namespace) -> Iterator[Passage]:
     by_name = "jsonl" if arguments.field or Path(name).suffix.lower() in _JSONL_SUFFIXES else "lines"
-    lines = _lines(file, name)
+    lines = decoded(file, name)
     if (arguments.format or by_name) == "lines":
         return (Passage(text=line, place=place) for place, line in lines)
     name_of_text = arguments.field or "text"
@@ -104,24 +103,8 @@ def _read(file: BinaryIO, name: str, arguments: argparse.Namespace) -> Iterator[
     return (_parse(line, place, name_of_text) for place, line in lines if line and not line.isspace())
 
 
-def _lines(file: BinaryIO, name: str) -> Iterator[tuple[str, str]]:
-    """Each line with its place; read as UTF-8 whatever the locale says."""
-    for number, raw in enumerate(file, start=1):
-        place = f"{name}, line {number}"
-        try:
-            line = raw.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError(f"{place}: not UTF-8 (byte {error.start + 1})") from error
-        yield place, line.removeprefix(_BOM if number == 1 else "").removesuffix("\n").removesuffix("\r")
-
-
 def _parse(line: str, place: str, name: str) -> Passage:
-    try:
-        record = json.loads(line)
-    except ValueError as error:
-        raise InputError(f"{place}: not valid JSON: {error}") from error
-    if not isinstance(record, dict):
-        raise InputError(f"{place}: must be a JSON object, not {type(record).__name__}")
+    record = as_object(line, place)
     if name not in record:
         raise InputError(f"{place}: no field {name!r}; it has {', '.join(map(repr, record)) or 'none'}")
     if not isinstance(record[name], str):
