@@ -224,11 +224,11 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=[FULL], default=False)
 def train(session: nox.Session) -> None:
-    """Train the embedded default anew: `nox -s train -- --run runs/first`; see training/README.md."""
+    """Make the embedded default anew: `nox -s train -- --run FOLDER --to FOLDER`; see training/README.md."""
     # glibc would otherwise give every large tensor back to the system at once, a third of the time.
     keep = {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": str(2**34)}
     options = {"env": {"PYTHONPATH": "training", **keep}}
-    run_in(session, FULL, "python", "-m", "recipe.train", *session.posargs, **options)
+    run_in(session, FULL, "python", "-m", "recipe.run", *session.posargs, **options)
 
 
 @nox.session(default=False)

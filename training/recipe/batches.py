@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+import math
 import random
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from recipe.data import Collection, load
+from recipe.questions import excerpt, vary
 
 HELD_OUT_SHARE = 0.06
+# How sharp the bi-encoder's judgement is where it counts.
+SHARPNESS = 12.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """One question with its positive passage first and the negatives after it."""
+    """One question, its passages, and how likely each is the best of them (sums to 1)."""
 
+    source: str
     query: str
     passages: tuple[str, ...]
+    target: tuple[float, ...]
+    relevant: tuple[float, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSets:
-    """French and English questions to learn from, and those kept apart for the calibration."""
+    """French and English questions to learn from, and those kept apart for the calibration.
+
+    Attributes:
+        piaf: without candidates from `dev` articles: one that is always a wrong answer is learnt as such.
+        piaf_pool: passages of the articles that are learnt from -> their article.
+    """
 
     piaf: Collection
+    piaf_pool: dict[str, str]
     piaf_train: tuple[str, ...]
     piaf_held_out: tuple[str, ...]
     epqa: Collection
@@ -35,10 +52,13 @@ class TrainingSets:
 def training_sets() -> TrainingSets:
     """Split by article in French and by question in English, by a hash that no run can change."""
     piaf, epqa = load("piaf-fr", "train"), load("epqa-en", "train")
+    titles = {piaf.titles[p] for judged in piaf.qrels.values() for p in judged}
     piaf_held = {q for q in piaf.queries if _held_out(piaf.titles[next(iter(piaf.qrels[q]))])}
     epqa_held = {q for q in epqa.queries if _held_out(q)}
+    ours = {q: [p for p in found if piaf.titles[p] in titles] for q, found in piaf.candidates.items()}
     return TrainingSets(
-        piaf=piaf,
+        piaf=replace(piaf, candidates=ours),
+        piaf_pool={p: t for p, t in piaf.titles.items() if t in titles and not _held_out(t)},
         piaf_train=tuple(q for q in piaf.queries if q not in piaf_held),
         piaf_held_out=tuple(q for q in piaf.queries if q in piaf_held),
         epqa=epqa,
@@ -47,65 +67,94 @@ def training_sets() -> TrainingSets:
     )
 
 
-def step_groups(
-    sets: TrainingSets, step: int, *, seed: int, french: int, english: int, negatives: int
-) -> list[Group]:
-    """The questions of one step, the same for every run with the same seed.
+class Groups:
+    """Every prepared question, and the groups of each step.
 
-    A run that is cut and continued therefore sees what an uninterrupted one sees.
+    Args:
+        negatives: how many wrong passages a question meets.
+        excerpts: share of the questions whose passages are cut.
+        varied: share of the questions that are changed as someone in a hurry types.
+        soft: share of the bi-encoder's judgement in what a documented function teaches.
     """
-    rng = random.Random(f"{seed}-{step}")
-    groups = [
-        _piaf_group(sets, query, rng, negatives)
-        for query in _epoch_slice(sets.piaf_train, step, french, seed)
-    ]
-    groups += [
-        _epqa_group(sets, query, rng, negatives)
-        for query in _epoch_slice(sets.epqa_train, step, english, seed)
-    ]
-    return groups
+
+    def __init__(
+        self,
+        file: Path,
+        *,
+        seed: int,
+        negatives: int = 5,
+        excerpts: float = 0.7,
+        varied: float = 0.5,
+        soft: float = 0.5,
+    ) -> None:
+        self._rows: dict[str, list[dict[str, Any]]] = {}
+        with gzip.open(file, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                row = json.loads(line)
+                self._rows.setdefault(row["source"], []).append(row)
+        self._seed, self._negatives = seed, negatives
+        self._excerpts, self._varied, self._soft = excerpts, varied, soft
+
+    def at(self, begun: Mapping[str, int], counts: Mapping[str, int], step: int) -> list[Group]:
+        """The groups of one step, the same for every run with the same seed.
+
+        A run that is cut and continued therefore sees what an uninterrupted one sees.
+
+        Args:
+            begun: of each source, how many questions the steps before have taken.
+            counts: of each source, how many to take now.
+        """
+        rng = random.Random(f"{self._seed}-{step}")
+        return [
+            self._group(row, rng)
+            for source, count in counts.items()
+            for row in self._slice(source, begun.get(source, 0), count)
+        ]
+
+    def _slice(self, source: str, begun: int, count: int) -> list[dict[str, Any]]:
+        """Walk through the questions in an order shuffled anew each epoch."""
+        rows = self._rows[source]
+        chosen = []
+        for position in range(begun, begun + count):
+            epoch, offset = divmod(position, len(rows))
+            order = list(range(len(rows)))
+            random.Random(f"{self._seed}-{source}-{epoch}").shuffle(order)
+            chosen.append(rows[order[offset]])
+        return chosen
+
+    def _group(self, row: dict[str, Any], rng: random.Random) -> Group:
+        worth: list[float] = row["worth"]
+        best = 0 if row["soft"] else rng.choice([i for i, w in enumerate(worth) if w == max(worth)])
+        others = [i for i in range(len(worth)) if i != best and (row["soft"] or worth[i] < max(worth))]
+        # What the first stage puts first is what it confuses with the answer: taken more often.
+        keys = {i: rng.random() ** (place + 4) for place, i in enumerate(others)}
+        chosen = [best, *sorted(others, key=lambda i: -keys[i])[: self._negatives]]
+        query = vary(row["query"], rng, self._varied)
+        words = rng.randint(50, 110) if rng.random() < self._excerpts else 230
+        passages = [excerpt(row["passages"][i], row["query"], words, rng) for i in chosen]
+        target, relevant = _target([worth[i] for i in chosen], self._soft if row["soft"] else None)
+        missing = self._negatives + 1 - len(chosen)
+        for _ in range(missing):
+            other = rng.choice(self._rows[row["source"]])
+            passages.append(other["passages"][0] if other is not row else "")
+        return Group(
+            source=row["source"],
+            query=query,
+            passages=tuple(passages),
+            target=(*target, *[0.0] * missing),
+            relevant=(*relevant, *[0.0] * missing),
+        )
 
 
-def _piaf_group(sets: TrainingSets, query: str, rng: random.Random, negatives: int) -> Group:
-    data = sets.piaf
-    judged = data.qrels[query]
-    positive = rng.choice(sorted(judged))
-    # The first 30 hold what BM25 confuses with the answer; deeper ones teach little.
-    hard = [p for p in data.candidates[query][:30] if p not in judged]
-    chosen = rng.sample(hard, negatives)
-    return Group(
-        query=data.queries[query],
-        passages=tuple(data.passages[p] for p in (positive, *chosen)),
-    )
-
-
-def _epqa_group(sets: TrainingSets, query: str, rng: random.Random, negatives: int) -> Group:
-    data = sets.epqa
-    judged = data.qrels[query]
-    best = max(judged.values())
-    positive = rng.choice(sorted(p for p, grade in judged.items() if grade == best))
-    # Unjudged candidates of the question are not known to be wrong; ungraded means 0 in this set.
-    worse = [p for p in data.candidates[query] if judged.get(p, 0) < best]
-    chosen = rng.sample(worse, min(negatives, len(worse)))
-    while len(chosen) < negatives:
-        other = rng.choice(sets.epqa_train)
-        if other != query:
-            chosen.append(rng.choice(data.candidates[other]))
-    return Group(
-        query=data.queries[query],
-        passages=tuple(data.passages[p] for p in (positive, *chosen)),
-    )
-
-
-def _epoch_slice(queries: Sequence[str], step: int, count: int, seed: int) -> list[str]:
-    """Walk through `queries` in an order shuffled anew each epoch."""
-    chosen = []
-    for position in range(step * count, (step + 1) * count):
-        epoch, offset = divmod(position, len(queries))
-        order = list(range(len(queries)))
-        random.Random(f"{seed}-epoch-{epoch}").shuffle(order)
-        chosen.append(queries[order[offset]])
-    return chosen
+def _target(worth: Sequence[float], soft: float | None) -> tuple[list[float], list[float]]:
+    """How likely each passage is the best, and how relevant it is by itself (0 to 1)."""
+    if soft is not None:
+        raised = [math.exp(SHARPNESS * (w - max(worth))) for w in worth]
+        target = [soft * each / sum(raised) for each in raised]
+        target[0] += 1 - soft
+        return target, [1.0] + [0.0] * (len(worth) - 1)
+    gains = [2.0**w - 1 for w in worth]
+    return [gain / sum(gains) for gain in gains], [float(w > 0) for w in worth]
 
 
 def _has_contrast(judged: dict[str, int]) -> bool:

@@ -16,25 +16,29 @@ from pathlib import Path
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
+from tokenizers import Tokenizer
 from transformers import BertForSequenceClassification
 
 from recipe.batches import training_sets
 from recipe.data import Collection
-from recipe.model import logits, tokenizer
+from recipe.model import lean, logits, tokenizer
 
 DEPTH = 20
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Fit and write the line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", type=Path, required=True, help="folder that the training wrote")
     parser.add_argument("--to", type=Path, required=True, help="JSON file of the fitted line")
-    args = parser.parse_args()
-    model = BertForSequenceClassification.from_pretrained(args.weights, dtype=torch.float32).eval()
+    parser.add_argument("--most", type=int, help="at most so many questions of each set")
+    args = parser.parse_args(arguments)
+    model = lean(BertForSequenceClassification.from_pretrained(args.weights, dtype=torch.float32))
+    encoder = tokenizer(args.weights, 512)
     sets = training_sets()
     parts = {
-        "piaf-fr": _judged(model, sets.piaf, sets.piaf_held_out),
-        "epqa-en": _judged(model, sets.epqa, sets.epqa_held_out),
+        "piaf-fr": _judged(model, encoder, sets.piaf, sets.piaf_held_out[: args.most]),
+        "epqa-en": _judged(model, encoder, sets.epqa, sets.epqa_held_out[: args.most]),
     }
     fitted = fit(parts)
     args.to.write_text(json.dumps(fitted, indent=2) + "\n", encoding="utf-8")
@@ -79,14 +83,14 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 5) ->
 
 @torch.inference_mode()
 def _judged(
-    model: BertForSequenceClassification, data: Collection, queries: Sequence[str]
+    model: BertForSequenceClassification, encoder: Tokenizer, data: Collection, queries: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
     pairs, labels = [], []
     for query in queries:
         for passage in data.candidates[query][:DEPTH]:
             pairs.append((data.queries[query], data.passages[passage]))
             labels.append(float(data.qrels[query].get(passage, 0) > 0))
-    scores = logits(model, tokenizer(512), pairs, batch_tokens=2048)
+    scores = logits(model, encoder, pairs, batch_tokens=2048)
     return scores.numpy().astype(np.float64), np.array(labels)
 
 

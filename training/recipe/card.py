@@ -1,4 +1,4 @@
-"""Write the model's card and its notices from the figures of a run; no figure is typed by hand.
+"""Write the model's card, its pictures and its notices from the files of a run; no figure is typed by hand.
 
 python -m recipe.card --run runs/first --to ../packages/pertinence-mini/src/pertinence_mini/model
 """
@@ -7,137 +7,118 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-CARD = """\
----
-language: [fr, en]
-license: apache-2.0
-base_model: sentence-transformers/all-MiniLM-L6-v2
-pipeline_tag: text-ranking
----
-# pertinence-mini
+from recipe import plots
+from recipe.data import load
 
-A small cross-encoder for French and English: it reads a question and a passage together and gives one
-logit; its sigmoid says how likely the passage answers the question. It is what Pertinence runs when no
-model is named: on a CPU, without torch, without a model hub.
-
-## What it is
-
-- BERT, 6 layers, hidden size 384, 22.7 million parameters, uncased English WordPiece vocabulary (so French
-  words take more pieces than they should: accents are folded away, and 200 words are about 300 tokens).
-- Reads up to 512 tokens of question and passage together; it was trained on {max_length}.
-- Weights are stored in int8, one scale per row ({size:.1f} MB in all), and computed in float32. The
-  dequantised weights are the model: every runtime gives the same scores, and no score depends on its batch
-  neighbours.
-
-## How it was made
-
-`sentence-transformers/all-MiniLM-L6-v2` (Apache-2.0), fine-tuned for {steps} steps of {french} French and
-{english} English questions with one positive and {negatives} hard negatives each (French: from BM25's first
-30; English: lower-graded candidates); listwise softmax plus {pointwise} times the cross-entropy of each
-pair; AdamW, {rate}; seed {seed}. The scripts are in `training/` of the project.
-
-| data | used for | licence |
-|---|---|---|
-| PIAF 1.0, `train` part, split by article | French training | MIT; passages from French Wikipedia, CC BY-SA |
-| ePQA, `train` part | English training | CDLA-Sharing-1.0 |
-| their `dev` parts | the figures below, and nothing else | |
-
-## Figures
-
-Reranking on the `dev` parts, which no step of the training, no choice and no calibration has seen (the two
-columns on the right: only questions whose answer is among the candidates). Computed by ir_measures.
-
-{figures}
-
-## Learning curve
-
-On {curve_queries} `dev` questions of each set, the first row being the untrained model:
-
-{curve}
-
-## What a score means
-
-Slope and shift of the logit were fitted (Platt) on {pairs} candidate pairs of training articles and questions
-that were held out from training, both languages weighing the same. On those pairs:
-
-{reliability}
-
-One line cannot suit both: in French one candidate of twenty is judged relevant, in English three or four
-of ten, so the same score is too sure of itself in the first and too modest in the second.
-
-## What it is not good for
-
-- It is a first version. Where the interval above spans zero it ranks no better than that first stage: put
-  it behind a dense or hybrid one rather than behind BM25. For demanding use, name a larger model.
-- Other languages, code and tables give a score, not a judgement. Text in capitals or without accents is
-  read as lower case without accents.
-- A passage is judged by its first 512 tokens together with the question.
-"""
-
-NOTICE = """\
-pertinence-mini
-Copyright the Pertinence authors. Licensed under the Apache License, Version 2.0.
-
-The weights derive from sentence-transformers/all-MiniLM-L6-v2 (Apache License 2.0), which derives from
-nreimers/MiniLM-L6-H384-uncased and microsoft/MiniLM-L12-H384-uncased (MIT); the vocabulary is that of
-google-bert/bert-base-uncased (Apache License 2.0).
-
-Trained on PIAF 1.0 (MIT; its passages are from French Wikipedia, CC BY-SA) and ePQA (CDLA-Sharing-1.0).
-The weights contain none of these texts.
-"""
+TEMPLATES = Path(__file__).parent / "templates"
+CANDIDATES = {
+    "piaf-fr": "BM25's first 20",
+    "epqa-en": "the ten judged candidates, in random order",
+    "scifact-en": "BM25's first 50",
+}
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write README.md, NOTICE, curve.svg and reliability.svg into the model's folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, required=True, help="folder of the run: settings, curve, figures")
+    parser.add_argument("--prepared", type=Path, required=True, help="what recipe.prepare wrote")
     parser.add_argument("--to", type=Path, required=True, help="folder of the packaged model")
-    args = parser.parse_args()
-    settings = _json(args.run / "settings.json")
-    calibration = _json(args.run / "calibration.json")
+    args = parser.parse_args(arguments)
+    settings, calibration = _json(args.run / "settings.json"), _json(args.run / "calibration.json")
+    about, config = _json(args.prepared / "about.json"), _json(args.to / "config.json")
     curve = [json.loads(line) for line in (args.run / "curve.jsonl").read_text(encoding="utf-8").splitlines()]
-    card = CARD.format(
-        size=sum(file.stat().st_size for file in args.to.iterdir()) / 1e6,
-        figures=figures_table(_json(args.run / "figures.json")),
-        curve=curve_table(curve),
-        reliability=reliability_table(calibration),
-        pairs=sum(calibration["pairs"].values()),
-        max_length=settings["max_length"],
-        steps=settings["steps"],
-        french=settings["french"],
-        english=settings["english"],
-        negatives=settings["negatives"],
-        pointwise=settings["pointwise_weight"],
-        rate=f"learning rate {settings['learning_rate']:g} with warm-up and linear decay",
-        seed=settings["seed"],
-        curve_queries=settings["curve_queries"],
-    )
+    plots.learning_curve(curve, args.to / "curve.svg")
+    plots.reliability(calibration["reliability"], args.to / "reliability.svg")
+    figures = {name: args.run / "figures" / name for name in CANDIDATES}
+    reports = {name: _json(folder / "report.json")["results"][0] for name, folder in figures.items()}
+    shares = {name: answerable(name, folder) for name, folder in figures.items()}
+    card = (TEMPLATES / "card.md").read_text(encoding="utf-8")
+    for name, text in {
+        **{name: str(value) for name, value in settings.items()},
+        "size": f"{sum(file.stat().st_size for file in args.to.iterdir()) / 1e6:.1f}",
+        "pieces": f"{config['vocab_size']:,}",
+        **{f"pieces_{name}": f"{count:,}" for name, count in about["vocabulary"].items()},
+        **{f"questions_{name}": f"{count:,}" for name, count in about["questions"].items()},
+        "documentation": ", ".join(f"{name} {version}" for name, version in about["documentation"].items()),
+        "mix": mix(settings["questions"]),
+        "figures": figures_table(reports, shares),
+        "notes": "\n".join(f"- {note}" for note in figures_notes(reports)),
+        "curve": curve_table(curve),
+        "pairs": f"{sum(calibration['pairs'].values()):,}",
+        "reliability": reliability_table(calibration),
+    }.items():
+        card = card.replace(f"<<{name}>>", text)
+    if "<<" in card:
+        raise SystemExit(
+            f"the card's template asks for what the run does not have: {card[card.index('<<') :][:40]}"
+        )
     (args.to / "README.md").write_text(card, encoding="utf-8")
-    (args.to / "NOTICE").write_text(NOTICE, encoding="utf-8")
+    notice = (TEMPLATES / "notice.txt").read_text(encoding="utf-8")
+    (args.to / "NOTICE").write_text(notice, encoding="utf-8")
     print(args.to / "README.md")
 
 
-def figures_table(figures: dict[str, Any]) -> str:
-    """First stage beside the reranked order, with the interval of their difference."""
+def mix(questions: dict[str, dict[str, int]]) -> str:
+    """How many questions of each source a step takes, in words."""
+    parts = {
+        name: ", ".join(f"{count} `{source}`" for source, count in each.items())
+        for name, each in questions.items()
+    }
+    return f"{parts['first']}; later {parts['then']}"
+
+
+def figures_table(reports: dict[str, Any], shares: dict[str, float]) -> str:
+    """Every system on every set, with its interval; answerable questions apart."""
     rows = [
-        "| set | candidates | order | MRR@10 | nDCG@10 | MRR@10, answer present | nDCG@10, answer present |",
-        "|---|---|---|---|---|---|---|",
+        "| set | order | MRR@10 | nDCG@10 | MRR@10, answer present |",
+        "|---|---|---|---|---|",
     ]
+    for name, report in reports.items():
+        for system in report["systems"]:
+            if system["kind"] == "retrieval":
+                continue
+            label = "random order" if (name, system["kind"]) == ("epqa-en", "first stage") else system["name"]
+            values = [_interval(system["measures"][measure]) for measure in ("MRR@10", "nDCG@10")]
+            present = f"{system['measures']['MRR@10']['mean'] / shares[name]:.3f}"
+            rows.append(f"| `{name}` | {label.replace('bm25', 'BM25')} | {' | '.join(values)} | {present} |")
+    return "\n".join(rows)
+
+
+def figures_notes(reports: dict[str, Any]) -> list[str]:
+    """What was reranked, and how the model compares with the first stage."""
     notes = []
-    for name, part in figures.items():
-        for label, key in ((_first(name), "first stage"), ("pertinence-mini", "reranked")):
-            values = part[key]
-            cells = [f"{values[group][m]:.3f}" for group in ("all", "found") for m in ("RR@10", "nDCG@10")]
-            rows.append(f"| `{name}` dev | {part['candidates']} | {label} | {' | '.join(cells)} |")
-        gain = part["difference of RR@10"]
-        notes.append(
-            f"`{name}`: {part['queries']} questions, {part['found']} with the answer among the candidates; "
-            f"MRR@10 changes by {gain['mean']:+.3f} "
-            f"(95% bootstrap interval {gain['low']:+.3f} to {gain['high']:+.3f})."
+    for name, report in reports.items():
+        test = next(
+            each
+            for each in report["comparisons"]
+            if each["second"] == "pertinence-mini" and each["measure"] == "nDCG@10"
         )
-    return "\n".join(rows) + "\n\n" + "\n".join(notes)
+        sample = " ".join(note for note in report["notes"] if note.startswith("A sample"))
+        notes.append(
+            f"`{name}` dev, {CANDIDATES[name]}: {report['queries']:,} questions. {sample} nDCG@10 changes by "
+            f"{test['difference']:+.3f} (95% interval {test['low']:+.3f} to {test['high']:+.3f})."
+        )
+    return [" ".join(note.split()) for note in notes]
+
+
+def answerable(name: str, figures: Path) -> float:
+    """Share of the reranked questions with a relevant passage among the candidates.
+
+    The others count as 0 in every order, so a mean over the answerable ones is the mean over this share.
+    """
+    qrels, asked, found = load(name, "dev").qrels, set(), set()
+    with next(figures.glob("runs/*/pertinence-mini.trec")).open(encoding="utf-8") as run:
+        for line in run:
+            query, _, passage, *_ = line.split()
+            asked.add(query)
+            if qrels[query].get(passage, 0) > 0:
+                found.add(query)
+    return len(found) / len(asked)
 
 
 def curve_table(curve: list[dict[str, Any]]) -> str:
@@ -158,8 +139,8 @@ def reliability_table(calibration: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
-def _first(name: str) -> str:
-    return "BM25" if name == "piaf-fr" else "random order"
+def _interval(measure: dict[str, float]) -> str:
+    return f"{measure['mean']:.3f} ({measure['low']:.3f} to {measure['high']:.3f})"
 
 
 def _json(path: Path) -> dict[str, Any]:

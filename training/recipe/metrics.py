@@ -1,4 +1,4 @@
-"""MRR@10 and nDCG@10 of a reranked first stage, by ir_measures, beside the first stage itself."""
+"""MRR@10 and nDCG@10 of a reranked first stage, by ir_measures."""
 
 from __future__ import annotations
 
@@ -11,11 +11,6 @@ from recipe.data import Collection
 
 MEASURES = (RR @ 10, nDCG @ 10)
 Scorer = Callable[[str, Sequence[str]], Sequence[float]]
-
-
-def first_stage_ranking(data: Collection, queries: Sequence[str], depth: int) -> dict[str, list[str]]:
-    """The first stage's own order, cut at `depth`."""
-    return {query: data.candidates[query][:depth] for query in queries}
 
 
 def reranked(data: Collection, queries: Sequence[str], depth: int, score: Scorer) -> dict[str, list[str]]:
@@ -43,13 +38,3 @@ def evaluate(
     judged = {query: dict(qrels[query]) for query in ranking}
     values = ir_measures.calc_aggregate(MEASURES, judged, run)
     return {str(measure): round(float(value), 4) for measure, value in values.items()}
-
-
-def per_query(
-    ranking: Mapping[str, Sequence[str]], qrels: Mapping[str, Mapping[str, int]]
-) -> dict[str, float]:
-    """RR@10 of each query of `ranking`."""
-    return {
-        query: next((1 / rank for rank, p in enumerate(passages[:10], 1) if qrels[query].get(p, 0) > 0), 0.0)
-        for query, passages in ranking.items()
-    }

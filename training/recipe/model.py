@@ -7,8 +7,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 from transformers import AutoConfig, BertForSequenceClassification
+
+from pertinence.local.backends.lean import make_lean
 
 BASE_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
@@ -21,16 +23,26 @@ def base_folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def untrained(seed: int) -> BertForSequenceClassification:
-    """The pretrained encoder under a fresh one-logit head."""
+def untrained(folder: Path, seed: int) -> BertForSequenceClassification:
+    """The pretrained encoder of `folder` under a fresh one-logit head.
+
+    No dropout of attention: on a CPU its random numbers cost a quarter of the step.
+    """
     torch.manual_seed(seed)
-    config = AutoConfig.from_pretrained(base_folder(), num_labels=1)
-    return BertForSequenceClassification.from_pretrained(base_folder(), config=config, dtype=torch.float32)
+    config = AutoConfig.from_pretrained(folder, num_labels=1, attention_probs_dropout_prob=0.0)
+    return BertForSequenceClassification.from_pretrained(folder, config=config, dtype=torch.float32)
 
 
-def tokenizer(max_length: int) -> Tokenizer:
-    """The encoder's own tokenizer, cutting the longer of query and passage."""
-    loaded = Tokenizer.from_file(str(base_folder() / "tokenizer.json"))
+def lean(model: BertForSequenceClassification) -> BertForSequenceClassification:
+    """The same model, its last layer computed for the first token alone: 14% less work, same gradients."""
+    if not make_lean(model.eval()):
+        raise SystemExit("this transformers lays its layers out in another way than the recipe knows")
+    return model
+
+
+def tokenizer(folder: Path, max_length: int) -> Tokenizer:
+    """The tokenizer of `folder`, cutting the longer of query and passage."""
+    loaded = Tokenizer.from_file(str(folder / "tokenizer.json"))
     loaded.no_padding()
     loaded.enable_truncation(max_length=max_length, strategy="longest_first")
     return loaded
@@ -56,18 +68,21 @@ def logits(
         start = stop
     inverse = torch.empty(len(order), dtype=torch.long)
     inverse[torch.tensor(order)] = torch.arange(len(order))
-    return torch.cat(rows)[inverse]
+    scores = torch.cat(rows)
+    return scores[inverse.to(scores.device)]
 
 
-def _forward(model: BertForSequenceClassification, batch: Sequence[object]) -> torch.Tensor:
-    width = max(len(e.ids) for e in batch)  # type: ignore[attr-defined]
+def _forward(model: BertForSequenceClassification, batch: Sequence[Encoding]) -> torch.Tensor:
+    width = max(len(each.ids) for each in batch)
     shape = (len(batch), width)
     ids, types, mask = (torch.zeros(shape, dtype=torch.long) for _ in range(3))
+    device = next(model.parameters()).device
     for row, encoding in enumerate(batch):
-        length = len(encoding.ids)  # type: ignore[attr-defined]
-        ids[row, :length] = torch.tensor(encoding.ids)  # type: ignore[attr-defined]
-        types[row, :length] = torch.tensor(encoding.type_ids)  # type: ignore[attr-defined]
+        length = len(encoding.ids)
+        ids[row, :length] = torch.tensor(encoding.ids)
+        types[row, :length] = torch.tensor(encoding.type_ids)
         mask[row, :length] = 1
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    ids, types, mask = (table.to(device) for table in (ids, types, mask))
+    with torch.autocast(device.type, dtype=torch.bfloat16):
         output = model(input_ids=ids, token_type_ids=types, attention_mask=mask)
     return output.logits[:, 0].float()

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import struct
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +31,8 @@ MAX_LENGTH = 512
 SMALLEST = 10_000
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the packaged model, or its graph anew."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--weights",
@@ -40,14 +43,14 @@ def main() -> None:
         "--calibration", type=Path, help="what recipe.calibrate wrote: slope and shift of the logit"
     )
     parser.add_argument("--to", type=Path, required=True, help="folder of the packaged model")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     if args.weights is None:
         write_graph(args.to)
     else:
         model = BertForSequenceClassification.from_pretrained(args.weights, dtype=torch.float32).eval()
         if args.calibration:
             _fold(model, json.loads(args.calibration.read_text(encoding="utf-8")))
-        package(model, args.to)
+        package(model, args.weights, args.to)
     size = sum(file.stat().st_size for file in args.to.iterdir())
     print(f"{args.to}: {size / 1e6:.1f} MB")
 
@@ -59,10 +62,10 @@ def _fold(model: BertForSequenceClassification, calibration: dict[str, float]) -
         model.classifier.bias.mul_(calibration["slope"]).add_(calibration["shift"])
 
 
-def package(model: BertForSequenceClassification, folder: Path) -> None:
-    """Write the model's files into `folder`, and prove that graph and weights agree."""
+def package(model: BertForSequenceClassification, weights: Path, folder: Path) -> None:
+    """Write the model's files into `folder`; its tokenizer is the one of `weights`."""
     folder.mkdir(parents=True, exist_ok=True)
-    _write_tokenizer(folder)
+    _write_tokenizer(weights, folder)
     _write_config(model, folder)
     save_file(_stored(model), folder / WEIGHTS, metadata={"format": "np"})
     (folder / WEIGHTS).chmod(0o644)
@@ -170,11 +173,8 @@ def _external(name: str, array: np.ndarray, place: tuple[int, int]) -> onnx.Tens
     return tensor
 
 
-def _write_tokenizer(folder: Path) -> None:
-    content = json.loads((base_folder() / "tokenizer.json").read_text(encoding="utf-8"))
-    # The encoder was made for sentences: its file pads and cuts at 128. A pair does neither.
-    content["truncation"] = content["padding"] = None
-    (folder / "tokenizer.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+def _write_tokenizer(weights: Path, folder: Path) -> None:
+    shutil.copy(weights / "tokenizer.json", folder)
     settings = json.loads((base_folder() / "tokenizer_config.json").read_text(encoding="utf-8"))
     settings["model_max_length"] = MAX_LENGTH
     settings.pop("name_or_path", None)

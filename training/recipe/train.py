@@ -1,80 +1,117 @@
 """Fine-tune the cross-encoder; cut it at any time and run it again, and it goes on where it was.
 
-python -m recipe.train --run runs/first --steps 600
+python -m recipe.train --prepared runs/prepared --run runs/first --steps 1400
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
+import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits
 
-from recipe.batches import Group, TrainingSets, step_groups, training_sets
-from recipe.data import Collection, load
-from recipe.metrics import evaluate, reranked
-from recipe.model import logits, tokenizer, untrained
+from recipe.averaging import Average
+from recipe.batches import Groups
+from recipe.curve import Curve
+from recipe.losses import LOSSES
+from recipe.model import lean, logits, tokenizer, untrained
+from recipe.workers import Worker, run_workers
 
 POINTWISE_WEIGHT = 0.2
+# Questions of each source a step: made ones first, then mostly people's.
+FIRST = {"piaf": 2, "cloze": 2, "epqa": 1, "functions": 3}
+THEN = {"piaf": 4, "cloze": 1, "epqa": 1, "functions": 2}
+# Made questions, and people's questions of the same language.
+PEOPLES = {"cloze": "piaf", "functions": "epqa"}
 
 
-def main() -> None:
-    args = _arguments()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train to the end, from the beginning or from where a run was cut."""
+    args = _arguments(arguments)
     args.run.mkdir(parents=True, exist_ok=True)
     _write_settings(args)
-    torch.set_num_threads(args.threads)
-    sets = training_sets()
-    model = untrained(args.seed)
-    encoder = tokenizer(args.max_length)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, weight_decay=0.01)
-    first = _resume(args.run, model, optimizer)
-    curve = _Curve(args)
-    if first == 0:
-        curve.point(0, model, encoder)
-    for step in range(first, args.steps):
+    run_workers(_train, args, args.workers if args.device == "cpu" else 1)
+
+
+def _train(worker: Worker, args: argparse.Namespace) -> None:
+    start = args.prepared / "start"
+    groups = Groups(
+        args.prepared / "groups.jsonl.gz",
+        seed=args.seed,
+        negatives=args.negatives,
+        excerpts=args.excerpts,
+        soft=args.soft,
+        varied=args.varied,
+    )
+    model = lean(untrained(start, args.seed)).to(args.device)
+    average = Average(model, args.average)
+    encoder = tokenizer(start, args.max_length)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, weight_decay=0.01, fused=True)
+    first = _resume(args.run, model, average, optimizer)
+    curve = Curve(tokenizer(start, 512), args.curve_queries)
+    for step in range(first, min(args.steps, args.until or args.steps)):
         began = time.monotonic()
         for setting in optimizer.param_groups:
             setting["lr"] = args.learning_rate * _schedule(step, args.steps)
-        loss = _step(model, encoder, sets, step, args)
+        loss = _step(model, encoder, groups, step, worker, args)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        _log(
-            args.run,
-            {"step": step + 1, "loss": round(loss, 4), "seconds": round(time.monotonic() - began, 2)},
-        )
         done = step + 1
-        if done % args.save_every == 0 or done == args.steps:
-            _save(args.run, done, model, optimizer)
+        average.add(model, done)
+        if worker.is_first:
+            seconds = round(time.monotonic() - began, 2)
+            _log(args.run, {"step": done, "loss": round(loss, 4), "seconds": seconds})
+        if worker.is_first and (done % args.save_every == 0 or done in (args.steps, args.until)):
+            _save(args.run, done, model, average, optimizer)
         if done % args.curve_every == 0 or done == args.steps:
-            curve.point(done, model, encoder)
-    model.save_pretrained(args.run / "final", safe_serialization=True)
-    print(f"trained weights in {args.run / 'final'}")
+            with average.applied(model):
+                curve.point(args.run, done, model, worker)
+    if worker.is_first and not (args.until and args.until < args.steps):
+        with average.applied(model):
+            model.save_pretrained(args.run / "final", safe_serialization=True)
+        shutil.copy(start / "tokenizer.json", args.run / "final")
+        print(f"trained weights in {args.run / 'final'}", flush=True)
 
 
-def _step(model, encoder, sets: TrainingSets, step: int, args: argparse.Namespace) -> float:
-    """One listwise softmax step over every question's passages; returns the loss.
+def shares(step: int, args: argparse.Namespace) -> tuple[dict[str, int], dict[str, int]]:
+    """How many questions of each source the steps before have taken, and how many this one takes."""
+    turn = round(args.made_first * args.steps)
+    before, after = min(step, turn), max(0, step - turn)
+    first, then = (_without(counts, args.without) for counts in (FIRST, THEN))
+    begun = {source: first[source] * before + then[source] * after for source in first}
+    return begun, first if step < turn else then
 
-    A little cross-entropy of each single pair is added: the softmax alone does not care where zero
-    is, and a score is only honest if .5 has a meaning.
+
+def _without(counts: dict[str, int], sources: Sequence[str]) -> dict[str, int]:
+    """The same number of questions a language, less a source of made ones."""
+    left = dict(counts)
+    for source in sources:
+        left[PEOPLES[source]] += left.pop(source)
+    return left
+
+
+def _step(model, encoder, groups: Groups, step: int, worker: Worker, args: argparse.Namespace) -> float:
+    """One step over every question's passages; returns the loss of this worker's part.
+
+    A little cross-entropy of each single pair is added: a loss of differences alone does not care where
+    zero is, and a score is only honest if .5 has a meaning.
     """
-    groups: list[Group] = step_groups(
-        sets, step, seed=args.seed, french=args.french, english=args.english, negatives=args.negatives
-    )
+    asked = worker.part(groups.at(*shares(step, args), step))
     model.train()
-    torch.manual_seed(args.seed * 1_000_003 + step)
-    pairs = [(group.query, passage) for group in groups for passage in group.passages]
-    scores = logits(model, encoder, pairs, batch_tokens=args.batch_tokens)
-    table = scores.view(len(groups), args.negatives + 1)
-    listwise = cross_entropy(table, torch.zeros(len(groups), dtype=torch.long))
-    labels = torch.zeros_like(table)
-    labels[:, 0] = 1.0
-    single = binary_cross_entropy_with_logits(table, labels)
-    loss = listwise + POINTWISE_WEIGHT * single
+    torch.manual_seed(args.seed * 1_000_003 + 2 * step + worker.number)
+    pairs = [(group.query, passage) for group in asked for passage in group.passages]
+    table = logits(model, encoder, pairs, batch_tokens=args.batch_tokens).view(len(asked), -1)
+    target = torch.tensor([group.target for group in asked], device=args.device)
+    relevant = torch.tensor([group.relevant for group in asked], device=args.device)
+    single = binary_cross_entropy_with_logits(table, relevant)
+    loss = LOSSES[args.loss](table, target) + POINTWISE_WEIGHT * single
     loss.backward()
+    worker.average_gradients(model)
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     return float(loss.detach())
 
@@ -87,59 +124,34 @@ def _schedule(step: int, steps: int) -> float:
     return max(0.05, (steps - step) / (steps - warm))
 
 
-class _Curve:
-    """The learning curve: a fixed sample of dev questions, ten candidates or twenty each."""
-
-    def __init__(self, args: argparse.Namespace) -> None:
-        self._args = args
-        self._sets = {"piaf-fr": load("piaf-fr", "dev"), "epqa-en": load("epqa-en", "dev")}
-        self._samples = {name: self._sample(data, args.curve_queries) for name, data in self._sets.items()}
-
-    @staticmethod
-    def _sample(data: Collection, count: int) -> list[str]:
-        names = sorted(data.queries)
-        return random.Random("curve").sample(names, min(count, len(names)))
-
-    @torch.inference_mode()
-    def point(self, step: int, model, encoder) -> None:
-        model.eval()
-        row: dict[str, object] = {"step": step}
-        for name, data in self._sets.items():
-            ranking = reranked(
-                data,
-                self._samples[name],
-                20,
-                lambda query, passages: logits(
-                    model, encoder, [(query, p) for p in passages], batch_tokens=self._args.batch_tokens
-                ).tolist(),
-            )
-            row[name] = evaluate(ranking, data.qrels)
-        with (self._args.run / "curve.jsonl").open("a", encoding="utf-8") as out:
-            out.write(json.dumps(row) + "\n")
-        print(row, flush=True)
-
-
-def _save(run: Path, step: int, model, optimizer) -> None:
+def _save(run: Path, step: int, model, average: Average, optimizer) -> None:
     """Write beside, then rename: a run cut in the middle of a save keeps the one before."""
     partial = run / "state.partial"
-    torch.save({"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}, partial)
+    state = {
+        "step": step,
+        "model": model.state_dict(),
+        "average": average.state,
+        "optimizer": optimizer.state_dict(),
+    }
+    torch.save(state, partial)
     partial.replace(run / "state.pt")
 
 
-def _resume(run: Path, model, optimizer) -> int:
+def _resume(run: Path, model, average: Average, optimizer) -> int:
     path = run / "state.pt"
     if not path.exists():
         return 0
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, weights_only=True, map_location=next(model.parameters()).device)
     model.load_state_dict(state["model"])
+    average.state = state["average"]
     optimizer.load_state_dict(state["optimizer"])
     print(f"going on after step {state['step']}", flush=True)
     return int(state["step"])
 
 
 def _write_settings(args: argparse.Namespace) -> None:
-    settings = {name: value for name, value in vars(args).items() if name != "run"}
-    settings["pointwise_weight"] = POINTWISE_WEIGHT
+    settings = {name: value for name, value in vars(args).items() if name not in ("run", "prepared", "until")}
+    settings.update(pointwise_weight=POINTWISE_WEIGHT, questions={"first": FIRST, "then": THEN})
     (args.run / "settings.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
@@ -150,22 +162,34 @@ def _log(run: Path, row: dict[str, float]) -> None:
         print(row, flush=True)
 
 
-def _arguments() -> argparse.Namespace:
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--prepared", type=Path, required=True, help="what recipe.prepare wrote")
     parser.add_argument("--run", type=Path, required=True, help="folder of this run's state")
-    parser.add_argument("--steps", type=int, default=750)
+    parser.add_argument("--steps", type=int, default=1350)
+    parser.add_argument("--until", type=int, help="stop after this step of them, to go on another time")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--learning-rate", type=float, default=6e-5)
-    parser.add_argument("--french", type=int, default=6, help="French questions a step")
-    parser.add_argument("--english", type=int, default=2, help="English questions a step")
+    parser.add_argument("--learning-rate", type=float, default=1e-4)
     parser.add_argument("--negatives", type=int, default=5, help="negatives a question")
+    parser.add_argument("--excerpts", type=float, default=0.7, help="share of questions with cut passages")
+    parser.add_argument("--loss", choices=sorted(LOSSES), default="listwise")
+    parser.add_argument("--varied", type=float, default=0.5, help="share of questions typed in a hurry")
+    parser.add_argument("--soft", type=float, default=0.5, help="share of the bi-encoder's judgement")
+    parser.add_argument(
+        "--without", nargs="*", choices=sorted(PEOPLES), default=[], help="made questions to leave out"
+    )
+    parser.add_argument(
+        "--made-first", type=float, default=0.3, help="share of steps of mostly made questions"
+    )
+    parser.add_argument("--average", type=float, default=0.99, help="decay of the average of the weights")
     parser.add_argument("--max-length", type=int, default=256, help="tokens a pair")
-    parser.add_argument("--batch-tokens", type=int, default=1536, help="padded tokens a forward pass")
+    parser.add_argument("--batch-tokens", type=int, default=2048, help="padded tokens a forward pass")
     parser.add_argument("--save-every", type=int, default=25)
-    parser.add_argument("--curve-every", type=int, default=125)
+    parser.add_argument("--curve-every", type=int, default=200)
     parser.add_argument("--curve-queries", type=int, default=100)
-    parser.add_argument("--threads", type=int, default=2)
-    return parser.parse_args()
+    parser.add_argument("--device", default="cpu", help="cpu, or a card such as cuda")
+    parser.add_argument("--workers", type=int, default=2, help="on a CPU, processes of one thread each")
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,54 @@
+"""The learning curve: a fixed sample of dev questions, reranked at every point."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+
+from recipe.data import Collection, load
+from recipe.metrics import evaluate, reranked
+from recipe.model import logits
+from recipe.workers import Worker
+
+DEPTH = 20
+
+
+class Curve:
+    """Figures of the sample, a line of `curve.jsonl` each."""
+
+    def __init__(self, encoder: Tokenizer, queries: int) -> None:
+        self._encoder = encoder
+        self._sets = {"piaf-fr": load("piaf-fr", "dev"), "epqa-en": load("epqa-en", "dev")}
+        self._samples = {name: _answerable(data, queries) for name, data in self._sets.items()}
+
+    @torch.inference_mode()
+    def point(self, run: Path, step: int, model, worker: Worker) -> None:
+        """Rerank the samples with the model as it is now, each worker its part."""
+        model.eval()
+        row: dict[str, object] = {"step": step}
+        for name, data in self._sets.items():
+            ranking = reranked(
+                data,
+                worker.part(self._samples[name]),
+                DEPTH,
+                lambda query, passages: logits(
+                    model, self._encoder, [(query, p) for p in passages], batch_tokens=4096
+                ).tolist(),
+            )
+            ranking = worker.gathered(ranking)
+            row[name] = evaluate(ranking, data.qrels)
+        if not worker.is_first:
+            return
+        with (run / "curve.jsonl").open("a", encoding="utf-8") as out:
+            out.write(json.dumps(row) + "\n")
+        print(row, flush=True)
+
+
+def _answerable(data: Collection, count: int) -> list[str]:
+    """Questions whose answer is among the candidates: no order helps the others."""
+    names = sorted(q for q in data.queries if any(data.qrels[q].get(p) for p in data.candidates[q][:DEPTH]))
+    return random.Random("curve").sample(names, min(count, len(names)))

@@ -1,0 +1,84 @@
+"""From raw data to the packaged model, its verdicts, its figures and its card, by one command.
+
+    python -m recipe.run --run runs/first --to ../packages/pertinence-mini/src/pertinence_mini/model
+
+A step whose files are there is not done again, and the training goes on where it was cut: so the same command
+finishes what a cut left. `--small` goes through every step with little of everything, in a few minutes; its
+model is good for nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from pertinence.cli import main as pertinence
+from recipe import calibrate, card, package, prepare, train
+from recipe.data import data_folder
+from recipe.model import base_folder
+
+# Of each set, how many candidates are reranked. SciFact is for the last word alone: nothing chooses by it.
+FIGURES = {"piaf-fr": 20, "epqa-en": 10, "scifact-en": 50}
+SMALL = {
+    "prepare": ["--most", "40"],
+    "train": ["--steps", "4", "--curve-every", "4", "--curve-queries", "4", "--save-every", "2"],
+    "calibrate": ["--most", "8"],
+    "evaluate": ["--sample", "3"],
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Do what is not done yet."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--run", type=Path, required=True, help="folder of the run's state and figures")
+    parser.add_argument(
+        "--prepared", type=Path, help="folder of the prepared data (default: inside the run's)"
+    )
+    parser.add_argument("--to", type=Path, required=True, help="folder of the packaged model")
+    parser.add_argument("--sample", type=int, help="measure the figures on so many questions of each set")
+    parser.add_argument("--small", action="store_true", help="a rehearsal")
+    args, training = parser.parse_known_args(arguments)
+    prepared = args.prepared or args.run / "prepared"
+    final, line = args.run / "final", args.run / "calibration.json"
+    small = SMALL if args.small else {}
+    if not (prepared / "about.json").exists():
+        prepare.main(["--to", str(prepared), *small.get("prepare", [])])
+    if not (final / "tokenizer.json").exists():
+        train.main(["--prepared", str(prepared), "--run", str(args.run), *small.get("train", []), *training])
+    if not line.exists():
+        calibrate.main(["--weights", str(final), "--to", str(line), *small.get("calibrate", [])])
+    package.main(["--weights", str(final), "--calibration", str(line), "--to", str(args.to)])
+    sampled = small.get("evaluate") or (["--sample", str(args.sample)] if args.sample else [])
+    measure(args.to, args.run / "figures", sampled, beside=not args.small)
+    if not args.small:
+        _run("tune", str(args.to), "--ship", *_sets("piaf-fr", "epqa-en"))
+    card.main(["--run", str(args.run), "--prepared", str(prepared), "--to", str(args.to)])
+
+
+def measure(model: Path, to: Path, sampled: Sequence[str] = (), *, beside: bool = True) -> None:
+    """The dev sets by `pertinence evaluate`, BM25 and the bi-encoder that the model was made of beside it."""
+    embedder = ["--embedder", f"all-MiniLM-L6-v2={base_folder()}"] if beside else []
+    for name, depth in FIGURES.items():
+        _run(
+            *("evaluate", f"pertinence-mini={model}", *embedder),
+            *("--data", str(data_folder() / name), "--split", "dev", "--top", str(depth)),
+            *("--measures", "MRR@10", "nDCG@10", "--output", str(to / name), *sampled),
+        )
+
+
+def _sets(*names: str) -> list[str]:
+    return [part for name in names for part in ("--sets", str(data_folder() / name / "qrels" / "dev.trec"))]
+
+
+def _run(*arguments: str) -> None:
+    print(json.dumps(["pertinence", *arguments]), flush=True)
+    if status := pertinence(list(arguments)):
+        raise SystemExit(status)
+
+
+if __name__ == "__main__":
+    main()
