@@ -21,7 +21,7 @@ from transformers import BertForSequenceClassification
 
 from recipe.batches import training_sets
 from recipe.data import Collection
-from recipe.model import lean, logits, tokenizer
+from recipe.model import MAX_LENGTH, lean, logits, tokenizer
 
 DEPTH = 20
 
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--most", type=int, help="at most so many questions of each set")
     args = parser.parse_args(arguments)
     model = lean(BertForSequenceClassification.from_pretrained(args.weights, dtype=torch.float32))
-    encoder = tokenizer(args.weights, 512)
+    encoder = tokenizer(args.weights, MAX_LENGTH)
     sets = training_sets()
     parts = {
         "piaf-fr": _judged(model, encoder, sets.piaf, sets.piaf_held_out[: args.most]),

@@ -13,6 +13,8 @@ from transformers import AutoConfig, BertForSequenceClassification
 from pertinence.local.backends.lean import make_lean
 
 BASE_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+MAX_LENGTH = 512  # what the model reads, whatever it was trained on
+TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 
 
 def base_folder() -> Path:

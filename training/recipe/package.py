@@ -24,9 +24,8 @@ from pertinence.local.export import write_onnx
 from pertinence.local.loading import resolve
 from pertinence.local.weights import SCALE, WEIGHTS, dequantise, quantise
 from pertinence.options import Options
-from recipe.model import BASE_MODEL, base_folder
+from recipe.model import BASE_MODEL, TOKENIZER
 
-MAX_LENGTH = 512
 # Below this a matrix is not worth a scale per row: the head, the token types.
 SMALLEST = 10_000
 
@@ -65,7 +64,8 @@ def _fold(model: BertForSequenceClassification, calibration: dict[str, float]) -
 def package(model: BertForSequenceClassification, weights: Path, folder: Path) -> None:
     """Write the model's files into `folder`; its tokenizer is the one of `weights`."""
     folder.mkdir(parents=True, exist_ok=True)
-    _write_tokenizer(weights, folder)
+    for name in TOKENIZER:
+        shutil.copy(weights / name, folder)
     _write_config(model, folder)
     save_file(_stored(model), folder / WEIGHTS, metadata={"format": "np"})
     (folder / WEIGHTS).chmod(0o644)
@@ -171,14 +171,6 @@ def _external(name: str, array: np.ndarray, place: tuple[int, int]) -> onnx.Tens
     for key, value in (("location", WEIGHTS), ("offset", str(place[0])), ("length", str(place[1]))):
         tensor.external_data.add(key=key, value=value)
     return tensor
-
-
-def _write_tokenizer(weights: Path, folder: Path) -> None:
-    shutil.copy(weights / "tokenizer.json", folder)
-    settings = json.loads((base_folder() / "tokenizer_config.json").read_text(encoding="utf-8"))
-    settings["model_max_length"] = MAX_LENGTH
-    settings.pop("name_or_path", None)
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
 def _write_config(model: BertForSequenceClassification, folder: Path) -> None:

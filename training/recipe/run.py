@@ -17,7 +17,7 @@ from pathlib import Path
 from pertinence.cli import main as pertinence
 from recipe import calibrate, card, package, prepare, train
 from recipe.data import data_folder
-from recipe.model import base_folder
+from recipe.model import TOKENIZER, base_folder
 
 # Of each set, how many candidates are reranked. SciFact is for the last word alone: nothing chooses by it.
 FIGURES = {"piaf-fr": 20, "epqa-en": 10, "scifact-en": 50}
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     small = SMALL if args.small else {}
     if not (prepared / "about.json").exists():
         prepare.main(["--to", str(prepared), *small.get("prepare", [])])
-    if not (final / "tokenizer.json").exists():
+    if not (final / TOKENIZER[-1]).exists():
         train.main(["--prepared", str(prepared), "--run", str(args.run), *small.get("train", []), *training])
     if not line.exists():
         calibrate.main(["--weights", str(final), "--to", str(line), *small.get("calibrate", [])])

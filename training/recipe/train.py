@@ -19,7 +19,7 @@ from recipe.averaging import Average
 from recipe.batches import Groups
 from recipe.curve import Curve
 from recipe.losses import LOSSES
-from recipe.model import lean, logits, tokenizer, untrained
+from recipe.model import MAX_LENGTH, TOKENIZER, lean, logits, tokenizer, untrained
 from recipe.workers import Worker, run_workers
 
 POINTWISE_WEIGHT = 0.2
@@ -53,7 +53,7 @@ def _train(worker: Worker, args: argparse.Namespace) -> None:
     encoder = tokenizer(start, args.max_length)
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, weight_decay=0.01, fused=True)
     first = _resume(args.run, model, average, optimizer)
-    curve = Curve(tokenizer(start, 512), args.curve_queries)
+    curve = Curve(tokenizer(start, MAX_LENGTH), args.curve_queries)
     for step in range(first, min(args.steps, args.until or args.steps)):
         began = time.monotonic()
         for setting in optimizer.param_groups:
@@ -74,7 +74,8 @@ def _train(worker: Worker, args: argparse.Namespace) -> None:
     if worker.is_first and not (args.until and args.until < args.steps):
         with average.applied(model):
             model.save_pretrained(args.run / "final", safe_serialization=True)
-        shutil.copy(start / "tokenizer.json", args.run / "final")
+        for name in TOKENIZER:
+            shutil.copy(start / name, args.run / "final")
         print(f"trained weights in {args.run / 'final'}", flush=True)
 
 

@@ -19,7 +19,7 @@ from tokenizers.models import WordPiece
 from tokenizers.trainers import WordPieceTrainer
 from transformers import AutoModel
 
-from recipe.model import base_folder
+from recipe.model import MAX_LENGTH, TOKENIZER, base_folder
 
 ARTICLES = 3  # a word that fewer articles use is a matter of one subject
 ENDINGS_OF = 6000  # size of the French vocabulary whose endings are taken
@@ -52,7 +52,11 @@ def write_start(texts: Mapping[str, Iterable[str]], folder: Path) -> dict[str, i
     # The encoder was made for sentences: its file pads and cuts at 128. A pair does neither.
     content["truncation"] = content["padding"] = None
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "tokenizer.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+    (folder / TOKENIZER[0]).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+    settings = json.loads((base_folder() / TOKENIZER[1]).read_text(encoding="utf-8"))
+    settings["model_max_length"] = MAX_LENGTH
+    settings.pop("name_or_path", None)
+    (folder / TOKENIZER[1]).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
     model = AutoModel.from_pretrained(base_folder(), dtype=torch.float32)
     rows = model.get_input_embeddings().weight.detach()
