@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from remote.recording import models
-from remote.recording.scenes import CASSETTES, KEY, MANY, QUERY, SCENES, TEXTS, WAYS, cassette, play
+from remote.recording.scenes import CASSETTES, KEY, MANY, SCENES, TEXTS, WAYS, cassette, play
 
-from pertinence import Embedder, Ranking, Reranker
+from pertinence import Embedder, Ranking
 from pertinence.errors import (
     AuthenticationError,
     EndpointError,
@@ -20,8 +19,7 @@ from pertinence.errors import (
     ScoreError,
     UnknownModelError,
 )
-from pertinence.options import BackendName
-from pertinence.scorer import Float32, sigmoid
+from pertinence.scorer import sigmoid
 
 pytestmark = pytest.mark.usefixtures("socket_disabled")
 
@@ -51,31 +49,10 @@ ERRORS: dict[str, tuple[type[PertinenceError], int | None, str]] = {
     "llamacpp-rerank-none-wanted": (ScoreError, None, "0 entries for 6 documents"),
 }
 
-Local = Callable[[str], Float32]
-
-
-@pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Local:
-    """Logits, in input order, of the model that a server serves, had on this machine."""
-    known: dict[str, Float32] = {}
-
-    def logits(server: str) -> Float32:
-        if server not in known:
-            folder = None
-            if server == "llamacpp":
-                pytest.importorskip("torch", reason="a folder without an ONNX file needs the extra 'torch'")
-                folder = models.without_types(tmp_path_factory.mktemp("reranker") / "model")
-            backend: BackendName = "auto" if folder is None else "torch"
-            with Reranker(folder, score_kind="logit", backend=backend, dtype="float32") as reranker:
-                known[server] = reranker.score(QUERY, TEXTS)
-        return known[server]
-
-    return logits
-
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", RANKINGS)
-async def test_a_server_gives_the_scores_that_its_model_has_here(name: str, way: str, local: Local) -> None:
+async def test_a_server_gives_the_scores_that_its_model_has_here(name: str, way: str) -> None:
     with cassette(name, way) as played:
         ranking = await play(name, way)
     assert played.all_played
@@ -83,7 +60,7 @@ async def test_a_server_gives_the_scores_that_its_model_has_here(name: str, way:
     assert ranking.score_kind == RANKINGS[name]
     assert ranking[0].document == "La ville de Lyon compte 520 774 habitants."
     assert [item.document for item in ranking] == [TEXTS[item.index] for item in ranking]
-    expected = sigmoid(local(SCENES[name].server))
+    expected = sigmoid(models.logits_of_served(SCENES[name].server))
     assert [item.index for item in ranking] == np.argsort(-expected).tolist()
     found = {item.index: item.score for item in ranking}
     # llama.cpp computes activations in half precision.

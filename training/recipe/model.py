@@ -13,7 +13,7 @@ from transformers import AutoConfig, BertForSequenceClassification
 from pertinence.local.backends.lean import make_lean
 
 BASE_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
-MAX_LENGTH = 512  # what the model reads, whatever it was trained on
+MAX_LENGTH = 256  # as long as the encoder and the training have seen
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 
 

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import json
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from pertinence import Reranker
 from pertinence.local.weights import WEIGHTS, write_float32
+from pertinence.scorer import Float32
 
-__all__ = ["embedder", "reranker", "without_types"]
+__all__ = ["embedder", "keep_logits", "logits_of_served", "reranker", "without_types"]
+
+# The embedded default is trained anew from time to time, and a recording stays what it is: so the logits that
+# the served weights had on the machine that recorded them are kept beside it.
+_SERVED = Path(__file__).parent / "served.json"
+
+
+def logits_of_served(server: str) -> Float32:
+    """Logits, in input order, that the weights which a server serves had here without it."""
+    kept = json.loads(_SERVED.read_text(encoding="utf-8"))
+    return np.array(kept[server], dtype=np.float32)
+
+
+def keep_logits(server: str, folder: Path, query: str, texts: list[str]) -> None:
+    """Keep the logits of the folder that a server serves, computed on this machine by torch in float32."""
+    kept = json.loads(_SERVED.read_text(encoding="utf-8")) if _SERVED.exists() else {}
+    with Reranker(str(folder), score_kind="logit", backend="torch", dtype="float32") as scorer:
+        kept[server] = [round(float(logit), 6) for logit in scorer.score(query, texts)]
+    _SERVED.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _folder(package: str) -> Path:

@@ -18,7 +18,7 @@ import httpx2
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from remote.recording import models
-from remote.recording.scenes import CASSETTES, KEY, SCENES, WAYS, cassette, play
+from remote.recording.scenes import CASSETTES, KEY, QUERY, SCENES, TEXTS, WAYS, cassette, play
 
 _START = 120.0
 
@@ -105,6 +105,7 @@ def main() -> None:
     CASSETTES.mkdir(exist_ok=True)
     with running(arguments.server, arguments.program) as folder:
         asyncio.run(record(arguments.server, folder))
+        models.keep_logits(arguments.server, folder / "reranker", QUERY, TEXTS)
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ CARDS: tuple[Card, ...] = (
         parameters=22_713_601,
         megabytes=24,
         architecture="BertForSequenceClassification",
-        max_length=512,
+        max_length=256,
         scale="probability",
         licence="Apache-2.0",
         source="packages/pertinence-mini",
@@ -119,7 +119,7 @@ CARDS: tuple[Card, ...] = (
                 source="packages/pertinence-mini",
             ),
         ),
-        notes=("Comes with the install: neither torch nor a hub. Trained on 256 tokens.",),
+        notes=("Comes with the install: neither torch nor a hub. Trained on 256 tokens, and reads no more.",),
     ),
     _mmarco_fr(
         "crossencoder-camembert-base-mmarcoFR",
