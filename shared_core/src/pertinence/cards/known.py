@@ -109,13 +109,13 @@ CARDS: tuple[Card, ...] = (
             Published(
                 protocol="piaf-fr-bm25-20",
                 dataset="piaf-fr",
-                metrics={"MRR@10": 0.774, "nDCG@10": 0.800},
+                metrics={"MRR@10": 0.772, "nDCG@10": 0.799},
                 source="packages/pertinence-mini",
             ),
             Published(
                 protocol="epqa-en-judged",
                 dataset="epqa-en",
-                metrics={"MRR@10": 0.870, "nDCG@10": 0.871},
+                metrics={"MRR@10": 0.872, "nDCG@10": 0.871},
                 source="packages/pertinence-mini",
             ),
         ),
