@@ -26,7 +26,7 @@ def test_the_page_is_up_to_date() -> None:
         if installed(distribution) != pinned[distribution]:
             pytest.skip(f"the page was measured with {distribution} {pinned[distribution]}")
     command = [sys.executable, "-m", "tests.workspace.adapters_page", "--check"]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
     assert run.returncode == 0, f"write {PAGE.name} anew with its command\n{run.stderr}"
 
 
