@@ -19,7 +19,9 @@ print(json.dumps([name for name in {runtimes!r} if name in sys.modules]))
 
 def loaded_after(statement: str) -> list[str]:
     script = SCRIPT.format(statement=statement, runtimes=RUNTIMES)
-    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", script]
+    answer = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    assert answer.returncode == 0, answer.stderr
     return list(json.loads(answer.stdout.splitlines()[-1]))
 
 
