@@ -15,7 +15,7 @@ class Collection:
     """One retrieval set.
 
     Attributes:
-        passages: passage id -> text (the title, where there is one, stands on a line before it).
+        passages: passage id -> text, without its title.
         titles: passage id -> title, empty where the set has none.
         queries: query id -> text.
         qrels: query id -> passage id -> grade, of the split that was asked for.

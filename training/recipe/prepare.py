@@ -103,9 +103,9 @@ def clozes(sets: TrainingSets, rng: random.Random) -> Iterator[Row]:
             kept = text.replace(sentence, " ") if rng.random() < HIDDEN and len(found) > 3 else text
             made.append((place, cloze(sentence, rng), " ".join(kept.split())))
     rng.shuffle(made)
-    near = _nearest([query for _, query, _ in made], texts)
-    for (place, query, right), order in zip(made, near, strict=True):
-        wrong = [texts[other] for other in order if other != place][:DEPTH]
+    shared = _shared_words([query for _, query, _ in made], texts)
+    for (place, query, right), near in zip(made, shared, strict=True):
+        wrong = [texts[other] for other in _nearest(near, place)]
         yield Row(source="cloze", query=query, passages=[right, *wrong], worth=[1.0] + [0.0] * len(wrong))
 
 
@@ -143,12 +143,10 @@ def functions(rng: random.Random, most: int | None = None) -> Iterator[Row]:
     with Embedder(str(base_folder()), normalize=True) as embedder:
         asked = embedder.embed_documents(queries)
         said = embedder.embed_documents(bodies)
-    vectorizer, table = _words(bodies)
+    shared = _shared_words(queries, bodies)
     for place, (query, right) in enumerate(zip(queries, rights, strict=True)):
-        by_words = (vectorizer.transform([query]) @ table.T).toarray()[0]
-        by_sense = said @ asked[place]
-        near = by_words + by_sense
-        wrong = [int(other) for other in np.argsort(-near)[: DEPTH + 1] if other != place][:DEPTH]
+        near = shared[place] + said @ asked[place]
+        wrong = _nearest(near, place)
         yield Row(
             source="functions",
             query=query,
@@ -164,16 +162,16 @@ def _ask(line: str, rng: random.Random) -> str:
     return f"{start} {words[0].lower()} {' '.join(words[1:14])}?"
 
 
-def _words(texts: Sequence[str]) -> tuple[TfidfVectorizer, object]:
+def _shared_words(queries: Sequence[str], texts: Sequence[str]) -> np.ndarray:
+    """Cosine of word weights, of shape (queries, texts): 0 where no word is shared."""
     vectorizer = TfidfVectorizer(strip_accents="unicode", token_pattern=r"\w+", sublinear_tf=True)
-    return vectorizer, vectorizer.fit_transform(texts)
+    table = vectorizer.fit_transform(texts)
+    return (vectorizer.transform(queries) @ table.T).toarray()
 
 
-def _nearest(queries: Sequence[str], texts: Sequence[str]) -> list[list[int]]:
-    """Of each query, the texts that share its words, best first."""
-    vectorizer, table = _words(texts)
-    near = (vectorizer.transform(queries) @ table.T).toarray()
-    return [list(map(int, order)) for order in np.argsort(-near, axis=1)[:, : DEPTH + 1]]
+def _nearest(near: np.ndarray, place: int) -> list[int]:
+    """The texts of the greatest numbers, best first, less the question's own at `place`."""
+    return [int(other) for other in np.argsort(-near)[: DEPTH + 1] if other != place][:DEPTH]
 
 
 if __name__ == "__main__":

@@ -36,13 +36,13 @@ def write_start(texts: Mapping[str, Iterable[str]], folder: Path) -> dict[str, i
     Returns:
         How many pieces left, came in and there are.
     """
-    tokenizer = Tokenizer.from_file(str(base_folder() / "tokenizer.json"))
+    content = json.loads((base_folder() / TOKENIZER[0]).read_text(encoding="utf-8"))
+    tokenizer = Tokenizer.from_str(json.dumps(content))
     old = tokenizer.get_vocab(with_added_tokens=False)
     kept = [piece for piece, _ in sorted(old.items(), key=lambda row: row[1]) if _is_ours(piece)]
     new = _french(tokenizer, texts, old)
     pieces = [*kept, *new]
 
-    content = json.loads((base_folder() / "tokenizer.json").read_text(encoding="utf-8"))
     place = {piece: number for number, piece in enumerate(pieces)}
     content["model"]["vocab"] = place
     for token in content["added_tokens"]:
