@@ -86,15 +86,16 @@ class Measured:
         return self.scores[PREDICT.name].drift(self.scores[engine])
 
     def of_peak(self, engine: str) -> float | None:
-        """What it computes as a share of the runtime's own product in that precision, the rounds' median.
+        """What it computes as a share of the runtime's own product in that precision, at its fastest.
 
-        Of an engine that is ours no more is counted than a head reads, so it may be more and is not less.
+        The fastest round's product, as a slow one is a disturbed one: a peak is the most there is. Of an engine
+        that is ours no more is counted than a head reads, so it may be more and is not less.
         """
         peak = self.times.get(" ".join(self.kernels[engine]))
         if peak is None:
             return None
         computed = self.least_flops if self.engines[engine].ours else self.flops
-        return computed / FLOPS * median(self.times[engine].ratios(peak))
+        return computed / FLOPS * min(peak.seconds) / self.times[engine].median
 
     def rows(self) -> Iterator[list[str]]:
         """Its lines of the table."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from itertools import islice
 from statistics import fmean, median
 from typing import Any
 
@@ -19,12 +18,8 @@ from benchmarks.plot import Dot, quality_against_speed
 from benchmarks.report import Report, Table
 from benchmarks.texts import folder_of_data
 from pertinence.agreement import kendall_tau, top_overlap
-
-# As tests/conftest.py does: the scripts of training are no distribution.
-sys.path.append(str(Path(__file__).parents[1] / "training"))
-
-from recipe.data import Collection, load
-from recipe.metrics import evaluate, first_stage_ranking
+from pertinence.evaluation.collection import Candidates, Collection, open_folder
+from pertinence.evaluation.measures import measurer
 
 __all__ = ["measure"]
 
@@ -46,7 +41,7 @@ class Reranked:
     """What every engine made of the same questions."""
 
     data: Collection
-    queries: Sequence[str]
+    asked: Sequence[Candidates]
     times: Mapping[str, Times]
     scores: Scores
     use: Use
@@ -58,15 +53,15 @@ class Reranked:
 
     def ndcg(self, engine: str) -> float:
         """nDCG@10, the mean of the questions; ties keep the first stage's order."""
-        if engine == FIRST_STAGE:
-            ranking = first_stage_ranking(self.data, self.queries, CANDIDATES)
-        else:
-            ranking = {
-                query: [passages[i] for i in sorted(range(len(passages)), key=lambda i: -scores[i])]
-                for query, scores in zip(self.queries, self.scores[engine], strict=True)
-                for passages in [self.data.candidates[query][:CANDIDATES]]
-            }
-        return evaluate(ranking, self.data.qrels)["nDCG@10"]
+        measure = measurer(["nDCG@10"])
+        rankings = (each.passages for each in self.asked)
+        if engine != FIRST_STAGE:
+            rankings = (
+                tuple(each.passages[i] for i in sorted(range(len(scores)), key=lambda i: -scores[i]))
+                for each, scores in zip(self.asked, self.scores[engine], strict=True)
+            )
+        both = zip(self.asked, rankings, strict=True)
+        return fmean(measure(self.data.qrels[each.query], ranking)[0] for each, ranking in both)
 
     def tau(self, engine: str) -> float:
         """Against the peer's scores, the mean of the questions."""
@@ -105,7 +100,7 @@ class Reranked:
     def figures(self) -> dict[str, Any]:
         """Everything, unrounded."""
         return {
-            "questions": list(self.queries),
+            "questions": [each.query for each in self.asked],
             "pairs": self.pairs,
             "first_stage": {"nDCG@10": self.ndcg(FIRST_STAGE)},
             "engines": {
@@ -128,15 +123,15 @@ class Reranked:
 
 def measure(asked: argparse.Namespace) -> Report:
     """The embedded default in every engine; nothing where PIAF is not at hand."""
-    if folder_of_data() is None:
+    folder = folder_of_data()
+    if folder is None:
         return Report(name="quality", tables=[], notes=["Not measured: PERTINENCE_DATA is not set."])
-    wanted = asked.questions or QUESTIONS
     wait = None if asked.anyway else partial(wait_until_quiet, asked.patience * 60)
-    data = load("piaf-fr", "dev")
-    queries = list(data.queries)[:: len(data.queries) // wanted][:wanted]
+    data = open_folder(folder / "piaf-fr", "dev")
+    questions = _evenly_spaced(data, asked.questions or QUESTIONS)
     engines = [engine for engine in ENGINES if engine.name not in WRAPPERS]
     with own_cache(), prepared(DEFAULT) as model, fleet(model, engines) as opened:
-        found = _reranked(data, queries, opened, wait)
+        found = _reranked(data, questions, opened, wait)
     dots = [
         Dot(
             name=engine, speed=found.speed(engine), quality=found.ndcg(engine), ours=engine.startswith("ours")
@@ -148,7 +143,7 @@ def measure(asked: argparse.Namespace) -> Report:
         name="quality",
         tables=[
             Table(
-                title=f"The embedded default: {len(queries)} questions of PIAF dev, {CANDIDATES} candidates",
+                title=f"Embedded default: {len(questions)} questions of PIAF dev, {CANDIDATES} candidates",
                 columns=("order", "nDCG@10", "to predict", "tau", "same first ten", "pairs/s", "x predict"),
                 rows=list(found.rows()),
             )
@@ -160,16 +155,23 @@ def measure(asked: argparse.Namespace) -> Report:
     )
 
 
-def _reranked(data: Collection, queries: Sequence[str], engines: Fleet, wait: Any) -> Reranked:
+def _evenly_spaced(data: Collection, wanted: int) -> list[Candidates]:
+    """So many of the judged questions, each with the first of its candidates."""
+    assert data.run is not None, "the folder has a first stage of its own"
+    every = [each for each in data.run.read() if each.query in data.qrels]
+    return [
+        replace(each, passages=each.passages[:CANDIDATES])
+        for each in islice(every, 0, None, max(1, len(every) // wanted))
+    ][:wanted]
+
+
+def _reranked(data: Collection, questions: Sequence[Candidates], engines: Fleet, wait: Any) -> Reranked:
     seconds: dict[str, list[float]] = {engine.name: [] for engine in engines.workers}
     scores: Scores = {engine.name: [] for engine in engines.workers}
     use = Use()
-    for start in range(0, len(queries), AT_ONCE):
-        now = queries[start : start + AT_ONCE]
-        asked = [
-            (data.queries[query], [data.passages[each] for each in data.candidates[query][:CANDIDATES]])
-            for query in now
-        ]
+    for start in range(0, len(questions), AT_ONCE):
+        now = questions[start : start + AT_ONCE]
+        asked = [(data.queries[each.query], data.corpus.texts(each.passages)) for each in now]
         name = f"questions from {start}"
         for worker in engines.workers.values():
             worker.call("take", work=name, queries=asked)
@@ -187,7 +189,7 @@ def _reranked(data: Collection, queries: Sequence[str], engines: Fleet, wait: An
             scores[engine.name] += worker.call("probabilities", work=name)
             worker.call("forget", work=name)
     times = {name: Times(each) for name, each in seconds.items()}
-    return Reranked(data=data, queries=queries, times=times, scores=scores, use=use)
+    return Reranked(data=data, asked=questions, times=times, scores=scores, use=use)
 
 
 def _notes(found: Reranked, engines: Fleet) -> Iterator[str]:
@@ -198,7 +200,7 @@ def _notes(found: Reranked, engines: Fleet) -> Iterator[str]:
         f"both the mean of the questions. Candidates are {FIRST_STAGE}'s first."
     )
     yield (
-        f"A sample of {len(found.queries)} questions, evenly spaced: it compares engines, which all see the "
+        f"A sample of {len(found.asked)} questions, evenly spaced: it compares engines, which all see the "
         "same; how good the model is stands on its card, with the whole dev part."
     )
     yield (

@@ -151,15 +151,17 @@ def _notes(measured: list[Measured], *, anyway: bool) -> Iterator[str]:
         "which had one, is discontinued); LlamaIndex `SentenceTransformerRerank`; Haystack "
         "`SentenceTransformersSimilarityRanker`. `padded int8` is what FlashRank does: onnxruntime, weights "
         "quantised dynamically, one batch padded to the longest pair. Ours is `Reranker.score`; `auto` "
-        "names neither backend nor precision."
+        "names neither backend nor precision. LlamaIndex reads 512 tokens of a pair whatever the model says; "
+        "the embedded default says 256, and its other lines read so many."
     )
     yield "x predict: the median of the rounds' own ratios."
     yield (
         "GF/s: matrix products of the full encoder on the pairs without padding, over the time of the whole "
         "call. Effective, that is: ours computes less for the same scores (of the last layer only the row "
         "that the head reads) and so shows more. Of peak: what is computed, less that saving, as a share of "
-        "what the same runtime reaches in the same precision on a bare product of 2048 x 2048 matrices, in "
-        "the same rounds; everything around the products, tokenising included, is in the time."
+        "the most that the same runtime reaches in the same precision on a bare product of 2048 x 2048 "
+        "matrices, in any of the same rounds; everything around the products, tokenising included, is in "
+        "the time."
     )
     yield (
         "Peak MB: the most that the process has held so far, loading included, in MB of 1,000,000 bytes "

@@ -43,6 +43,16 @@ def test_the_model_is_small_enough_for_a_wheel(made: Path) -> None:
     assert sum(file.stat().st_size for file in (made / "model").iterdir()) < 25e6
 
 
+def test_the_second_phase_goes_on_from_the_first_with_what_it_confuses(made: Path) -> None:
+    files = (made / "run" / phase / "final" / "model.safetensors" for phase in ("first", "second"))
+    first, second = map(load_file, files)
+    assert first.keys() == second.keys()
+    name = "bert.encoder.layer.0.output.dense.weight"
+    # Four small steps of warm-up: elsewhere, and yet near.
+    assert 0 < (first[name] - second[name]).abs().max() < 0.01
+    assert (made / "run" / "mined.jsonl.gz").stat().st_size > 1000
+
+
 def test_the_card_quotes_the_run_and_leaves_nothing_open(made: Path) -> None:
     card = (made / "model" / "README.md").read_text(encoding="utf-8")
     for name in ("piaf-fr", "epqa-en", "scifact-en"):

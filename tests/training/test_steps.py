@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import BertConfig, BertModel
 
+from pertinence import Reranker
+from pertinence.testing import FakeScorer
 from recipe.averaging import Average
 from recipe.batches import Groups
 from recipe.losses import listwise, pairwise
+from recipe.mine import mined
+from recipe.model import classifier
 from recipe.workers import Worker
 
 COUNTS = {"piaf": 2, "functions": 1}
@@ -27,6 +32,7 @@ def file(tmp_path: Path) -> Path:
             "worth": [1.3, *[0.9 - place / 10 for place in range(7)]]
             if source == "functions"
             else [1.0] + [0.0] * 7,
+            "titles": [f"Title {place}" for place in range(8)] if source == "piaf" else [],
             "soft": source == "functions",
         }
         for source in COUNTS
@@ -56,7 +62,7 @@ def test_an_epoch_asks_every_question_once(file: Path) -> None:
 def test_a_group_has_the_right_passage_first_and_a_target_that_sums_to_one(file: Path) -> None:
     for step in range(20):
         for group in Groups(file, seed=step).at({}, COUNTS, step):
-            assert group.passages[0].startswith("passage 0")
+            assert group.passages[0].splitlines()[-1].startswith("passage 0")
             assert len(group.passages) == len(set(group.passages)) == 6
             assert sum(group.target) == pytest.approx(1)
             assert group.target[0] == max(group.target)
@@ -75,6 +81,49 @@ def test_workers_share_a_step_without_loss() -> None:
     items = list(range(7))
     parts = [Worker(number, 3).part(items) for number in range(3)]
     assert sorted(item for part in parts for item in part) == items
+
+
+def test_a_title_stands_on_a_line_before_its_own_passage_for_all_of_a_question_or_none(file: Path) -> None:
+    for step in range(20):
+        for group in Groups(file, seed=step).at({}, COUNTS, step):
+            titles = [text.rpartition("\n")[0] for text in group.passages]
+            places = [text.rpartition("\n")[2].split()[1] for text in group.passages]
+            assert titles in ([""] * 6, [f"Title {place}" for place in places])
+            assert group.source == "piaf" or not any(titles)
+    titled = [Groups(file, seed=7, titles=share).at({}, {"piaf": 6}, 0) for share in (0.0, 1.0)]
+    assert [any("\n" in g.passages[0] for g in groups) for groups in titled] == [False, True]
+
+
+def test_a_drawn_passage_stands_for_those_that_were_not(file: Path) -> None:
+    group = Groups(file, seed=7).at({}, {"piaf": 1}, 0)[0]
+    # One right passage, and five drawn of seven wrong ones.
+    assert group.stands_for == pytest.approx([1 / 8, *[7 / 5 / 8] * 5])
+    alike = Groups(file, seed=7, natural=False).at({}, {"piaf": 1}, 0)[0]
+    assert alike.stands_for == pytest.approx([1 / 6] * 6)
+    filled = Groups(file, seed=7, negatives=9).at({}, {"piaf": 1}, 0)[0]
+    assert filled.stands_for == pytest.approx([1 / 8] * 8 + [0] * 2)
+
+
+def test_mining_puts_first_what_the_model_takes_for_the_answer(file: Path) -> None:
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    order = [0, 7, 6, 5, 4, 3, 2, 1]
+    with Reranker.from_scorer(FakeScorer(lambda _, text: float(text.split()[1]))) as reranker:
+        french, *_, english = mined(rows, reranker)
+    assert french["passages"] == [f"passage {place} of 0" for place in order]
+    assert french["titles"] == [f"Title {place}" for place in order]
+    assert english == rows[-1]
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_fewer_layers_are_taken_evenly_from_the_encoder(tmp_path: Path, layers: int) -> None:
+    config = BertConfig(hidden_size=8, num_attention_heads=2, num_hidden_layers=6, intermediate_size=8)
+    BertModel(config).save_pretrained(tmp_path)
+    whole, cut = (classifier(tmp_path, 1, count) for count in (None, layers))
+    assert cut.config.num_hidden_layers == layers
+    for place, layer in enumerate(cut.bert.encoder.layer):
+        same = whole.bert.encoder.layer[place * 6 // layers].state_dict()
+        assert all(torch.equal(weight, same[name]) for name, weight in layer.state_dict().items())
 
 
 @pytest.mark.parametrize("loss", [listwise, pairwise])

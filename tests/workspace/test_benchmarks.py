@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -138,6 +140,45 @@ def test_every_table_has_its_block_on_the_page() -> None:
     page = PAGE.read_text(encoding="utf-8")
     for name in TABLES:
         assert replaced(page, name, "") != page, name
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_can_be_asked_for(name: str) -> None:
+    """Here nothing is timed, but what a table imports must still exist."""
+    if name == "quality":
+        pytest.importorskip("matplotlib", reason="the plot needs matplotlib")
+    assert callable(import_module(f"benchmarks.{name}").measure)
+
+
+def test_quality_is_judged_in_the_order_of_the_scores() -> None:
+    pytest.importorskip("matplotlib", reason="the plot needs matplotlib")
+    from benchmarks.engines import PREDICT
+    from benchmarks.machine import Use
+    from benchmarks.quality import FIRST_STAGE, Reranked
+
+    from pertinence.evaluation.collection import Candidates, Collection, TextsInMemory
+
+    passages = {name: f"text of {name}" for name in "abc"}
+    data = Collection(
+        name="set",
+        digest="",
+        queries={"q": "question", "r": "question"},
+        qrels={"q": {"b": 1}, "r": {"a": 1}},
+        corpus=TextsInMemory("texts", passages),
+    )
+    found = Reranked(
+        data=data,
+        asked=[Candidates(query=query, passages=("a", "b", "c")) for query in "qr"],
+        times={},
+        scores={
+            PREDICT.name: [[0.1, 0.9, 0.2], [0.3, 0.3, 0.1]],
+            "other": [[0.9, 0.1, 0.2], [0.1, 0.2, 0.3]],
+        },
+        use=Use(),
+    )
+    assert found.ndcg(PREDICT.name) == 1
+    assert found.ndcg(FIRST_STAGE) == pytest.approx((1 / math.log2(3) + 1) / 2)
+    assert found.ndcg("other") == pytest.approx(1 / math.log2(4))
 
 
 def test_a_block_is_replaced_and_the_rest_of_the_page_stays(tmp_path: Path) -> None:

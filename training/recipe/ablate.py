@@ -1,33 +1,59 @@
 """What each step of the recipe brings: short runs that leave one of them out, side by side.
 
-    python -m recipe.ablate --to runs/ablation --steps 300
+    python -m recipe.ablate --to runs/ablation --run runs/mini
 
-Every run is as long, sees its questions in the same order and is measured on the same sample of the dev sets.
-A run whose figures are there is not done again.
+The runs of a phase are as long, see their questions in the same order and are measured on the same sample of
+the dev sets; those of the second phase begin with the weights that the first phase of `--run` ended with. A
+run whose figures are there is not done again.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean, stdev
 
-from recipe import prepare, train
+from recipe import calibrate, prepare, train
+from recipe.run import PHASES, trained
 
-# What is changed -> arguments of the training, and of the preparation where it needs one of its own.
-VARIANTS: dict[str, tuple[list[str], list[str]]] = {
-    "the recipe": ([], []),
-    "English vocabulary": ([], ["--english"]),
-    "no questions made of French passages": (["--without", "cloze"], []),
-    "no documented functions": (["--without", "functions"], []),
-    "functions without the bi-encoder's judgement": (["--soft", "0"], []),
-    "passages uncut": (["--excerpts", "0"], []),
-    "questions as they are": (["--varied", "0"], []),
-    "pairwise loss": (["--loss", "pairwise"], []),
-    "last weights, no average": (["--average", "0"], []),
-    "two negatives": (["--negatives", "2"], []),
+COLUMNS = {"piaf-fr": "RR@10", "epqa-en": "nDCG@10"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """What a run does otherwise than its phase: arguments of the training, and of the preparation."""
+
+    training: tuple[str, ...] = ()
+    preparing: tuple[str, ...] = ()
+    mined: bool = True
+
+
+VARIANTS = {
+    "first": {
+        "the first phase": Variant(),
+        "English vocabulary": Variant(preparing=("--english",)),
+        "no questions made of French passages": Variant(training=("--without", "cloze")),
+        "no documented functions": Variant(training=("--without", "functions")),
+        "questions as they are": Variant(training=("--varied", "0")),
+        "pairwise loss": Variant(training=("--loss", "pairwise")),
+        "three layers of six": Variant(training=("--layers", "3")),
+        "two negatives": Variant(training=("--negatives", "2")),
+        "last weights, no average": Variant(training=("--average", "0")),
+        "passages uncut": Variant(training=("--excerpts", "0")),
+        "functions without the bi-encoder's judgement": Variant(training=("--soft", "0")),
+    },
+    "second": {
+        "the second phase": Variant(),
+        "BM25's wrong passages": Variant(mined=False),
+        "no titles": Variant(training=("--titles", "0")),
+        "pairs weighed as drawn": Variant(training=("--sampled",)),
+        "softmax alone": Variant(training=("--pointwise", "0")),
+    },
 }
 
 
@@ -37,53 +63,77 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--to", type=Path, required=True, help="folder of the runs and of table.md")
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--run", type=Path, help="folder of recipe.run, for the second phase")
+    parser.add_argument("--phases", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
+    parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--queries", type=int, default=200, help="questions of each dev set's sample")
-    parser.add_argument("--only", nargs="*", choices=list(VARIANTS), help="these alone")
     args, others = parser.parse_known_args(arguments)
-    for name, (training, preparing) in VARIANTS.items():
-        run = args.to / slug(name)
-        prepared = args.to / ("prepared" + "".join(preparing))
-        if (args.only and name not in args.only) or (run / "final").exists():
-            continue
-        if not (prepared / "about.json").exists():
-            prepare.main(["--to", str(prepared), *preparing])
-        sizes = [
-            "--steps",
-            str(args.steps),
-            "--curve-every",
-            str(args.steps),
-            "--curve-queries",
-            str(args.queries),
-        ]
-        train.main(["--prepared", str(prepared), "--run", str(run), *sizes, *training, *others])
-    text = table(args.to)
+    for phase in args.phases:
+        for name, variant in VARIANTS[phase].items():
+            if not trained(folder(args.to, phase, name) / "final"):
+                _train(args, phase, name, variant, others)
+    text = "\n".join(table(args.to, phase) for phase in VARIANTS)
     (args.to / "table.md").write_text(text, encoding="utf-8")
     print(text, end="")
 
 
-def table(folder: Path) -> str:
-    """The last point of every run's curve, and its distance from the whole recipe's."""
-    points = {
-        name: json.loads((folder / slug(name) / "curve.jsonl").read_text(encoding="utf-8").splitlines()[-1])
-        for name in VARIANTS
-        if (folder / slug(name) / "final").exists()
-    }
-    rows = ["| | French MRR@10 | | English nDCG@10 | |", "|---|---|---|---|---|"]
-    whole = points.get("the recipe")
-    for name, point in points.items():
+def _train(args: argparse.Namespace, phase: str, name: str, variant: Variant, others: list[str]) -> None:
+    prepared = args.to / ("prepared" + "".join(variant.preparing))
+    if not (prepared / "about.json").exists():
+        prepare.main(["--to", str(prepared), *variant.preparing])
+    began = []
+    if phase == "second":
+        if args.run is None:
+            raise SystemExit("--run: the second phase begins with what the first one of a run ended with")
+        began = ["--begin-with", str(args.run / "first" / "final")]
+        began += ["--groups", str(args.run / "mined.jsonl.gz")] if variant.mined else []
+    run = folder(args.to, phase, name)
+    steps, queries = str(args.steps), str(args.queries)
+    sizes = ["--steps", steps, "--curve-every", steps, "--curve-queries", queries, "--save-every", steps]
+    places = ["--prepared", str(prepared), "--run", str(run), *began]
+    train.main([*places, *PHASES[phase], *sizes, *variant.training, *others])
+    if phase == "second":
+        calibrate.main(["--weights", str(run / "final"), "--to", str(run / "calibration.json")])
+
+
+def table(to: Path, phase: str) -> str:
+    """What every run of a phase reached, and its distance from the whole phase with its 95% interval."""
+    done = {name: folder(to, phase, name) for name in VARIANTS[phase]}
+    done = {name: run for name, run in done.items() if trained(run / "final")}
+    honest = " | off by, French | off by, English" if phase == "second" else ""
+    head = f"| {phase} phase | French MRR@10 | | English nDCG@10 | {honest} |"
+    lines = [head, "|---" * (head.count("|") - 1) + "|"]
+    whole: dict[str, dict[str, dict[str, float]]] = {}
+    for name, run in done.items():
+        found = json.loads((run / "questions.json").read_text(encoding="utf-8"))
         cells = []
-        for key, measure in (("piaf-fr", "RR@10"), ("epqa-en", "nDCG@10")):
-            value = point[key][measure]
-            away = "" if whole is None or name == "the recipe" else f"{value - whole[key][measure]:+.3f}"
-            cells += [f"{value:.3f}", away]
-        rows.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(rows) + "\n"
+        for data, measure in COLUMNS.items():
+            values = {query: each[measure] for query, each in found[data].items()}
+            away = apart(values, {q: each[measure] for q, each in whole[data].items()}) if whole else ""
+            cells += [f"{fmean(values.values()):.3f}", away]
+        whole = whole or found
+        lines.append(f"| {' | '.join([name, *cells, *_honesty(run, phase)])} |")
+    return "\n".join(lines) + "\n"
 
 
-def slug(name: str) -> str:
-    """The folder of a variant."""
-    return re.sub(r"[^a-z]+", "-", name.lower())
+def apart(values: dict[str, float], others: dict[str, float]) -> str:
+    """Mean difference over the same questions, and half the width of its 95% interval (normal)."""
+    differences = [value - others[query] for query, value in values.items()]
+    half = 1.96 * stdev(differences) / math.sqrt(len(differences))
+    return f"{fmean(differences):+.3f} ± {half:.3f}"
+
+
+def _honesty(run: Path, phase: str) -> list[str]:
+    """Expected calibration error (Guo et al. 2017, arXiv:1706.04599) after the fitted line, per language."""
+    if phase != "second":
+        return []
+    reliability = json.loads((run / "calibration.json").read_text(encoding="utf-8"))["reliability"]
+    return [f"{calibrate.off_by(reliability[data]):.3f}" for data in COLUMNS]
+
+
+def folder(to: Path, phase: str, name: str) -> Path:
+    """Of a variant's run."""
+    return to / phase / re.sub(r"[^a-z]+", "-", name.lower())
 
 
 if __name__ == "__main__":

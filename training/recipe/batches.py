@@ -18,17 +18,26 @@ from recipe.questions import excerpt, vary
 HELD_OUT_SHARE = 0.06
 # How sharp the bi-encoder's judgement is where it counts.
 SHARPNESS = 12.0
+# What a first stage commonly hands on, and what the scores are meant to be honest about.
+CANDIDATES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """One question, its passages, and how likely each is the best of them (sums to 1)."""
+    """One question and some of its candidates.
+
+    Attributes:
+        target: how likely each passage is the best of them; sums to 1.
+        relevant: whether a passage answers the question, 0 or 1.
+        stands_for: how many of the question's candidates each passage stands for; sums to 1.
+    """
 
     source: str
     query: str
     passages: tuple[str, ...]
     target: tuple[float, ...]
     relevant: tuple[float, ...]
+    stands_for: tuple[float, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +84,10 @@ class Groups:
         excerpts: share of the questions whose passages are cut.
         varied: share of the questions that are changed as someone in a hurry types.
         soft: share of the bi-encoder's judgement in what a documented function teaches.
+        titles: share of the questions whose passages come with the title of their article, on a line of its
+            own before the text, as retrieval sets and search engines hand them on.
+        natural: weigh each passage by how many candidates it stands for, rather than all alike: the right
+            one is drawn every time, a wrong one now and then.
     """
 
     def __init__(
@@ -86,6 +99,8 @@ class Groups:
         excerpts: float = 0.7,
         varied: float = 0.5,
         soft: float = 0.5,
+        titles: float = 0.5,
+        natural: bool = True,
     ) -> None:
         self._rows: dict[str, list[dict[str, Any]]] = {}
         with gzip.open(file, "rt", encoding="utf-8") as lines:
@@ -94,6 +109,7 @@ class Groups:
                 self._rows.setdefault(row["source"], []).append(row)
         self._seed, self._negatives = seed, negatives
         self._excerpts, self._varied, self._soft = excerpts, varied, soft
+        self._titles, self._natural = titles, natural
 
     def at(self, begun: Mapping[str, int], counts: Mapping[str, int], step: int) -> list[Group]:
         """The groups of one step, the same for every run with the same seed.
@@ -132,8 +148,13 @@ class Groups:
         query = vary(row["query"], rng, self._varied)
         words = rng.randint(50, 110) if rng.random() < self._excerpts else 230
         passages = [excerpt(row["passages"][i], row["query"], words, rng) for i in chosen]
+        if row["titles"] and rng.random() < self._titles:
+            passages = [f"{row['titles'][i]}\n{text}" for i, text in zip(chosen, passages, strict=True)]
         target, relevant = _target([worth[i] for i in chosen], self._soft if row["soft"] else None)
         missing = self._negatives + 1 - len(chosen)
+        stands_for = _stands_for(len(worth) - len(others), len(others), len(chosen) - 1, missing)
+        if not self._natural:
+            stands_for = [1.0] * len(stands_for)
         for _ in range(missing):
             other = rng.choice(self._rows[row["source"]])
             passages.append(other["passages"][0] if other is not row else "")
@@ -143,6 +164,7 @@ class Groups:
             passages=tuple(passages),
             target=(*target, *[0.0] * missing),
             relevant=(*relevant, *[0.0] * missing),
+            stands_for=tuple(each / sum(stands_for) for each in stands_for),
         )
 
 
@@ -155,6 +177,12 @@ def _target(worth: Sequence[float], soft: float | None) -> tuple[list[float], li
         return target, [1.0] + [0.0] * (len(worth) - 1)
     gains = [2.0**w - 1 for w in worth]
     return [gain / sum(gains) for gain in gains], [float(w > 0) for w in worth]
+
+
+def _stands_for(right: int, wrong: int, drawn: int, missing: int) -> list[float]:
+    """Weights of the right passage, of the wrong ones drawn, and of those that fill up a short list."""
+    wrong = min(wrong, CANDIDATES - right)
+    return [float(right), *[wrong / max(1, drawn)] * drawn, *[0.0] * missing]
 
 
 def _has_contrast(judged: dict[str, int]) -> bool:

@@ -1,6 +1,6 @@
 """Fit the line that turns the trained logit into an honest probability, on questions never trained on.
 
-    python -m recipe.calibrate --weights runs/first/final --to runs/first/calibration.json
+    python -m recipe.calibrate --weights runs/second/final --to runs/calibration.json
 
 Platt (1999): a logistic regression on the logit alone. It is monotonic, so no ranking changes. French and
 English weigh the same, however many questions each has.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +81,11 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 5) ->
     ]
 
 
+def off_by(bins: Sequence[Mapping[str, float]]) -> float:
+    """Mean distance of what was said from what was found, a pair as heavy as any other."""
+    return sum(b["pairs"] * abs(b["said"] - b["found"]) for b in bins) / sum(b["pairs"] for b in bins)
+
+
 @torch.inference_mode()
 def _judged(
     model: BertForSequenceClassification, encoder: Tokenizer, data: Collection, queries: Sequence[str]
@@ -88,8 +93,11 @@ def _judged(
     pairs, labels = [], []
     for query in queries:
         for passage in data.candidates[query][:DEPTH]:
-            pairs.append((data.queries[query], data.passages[passage]))
-            labels.append(float(data.qrels[query].get(passage, 0) > 0))
+            title, text = data.titles[passage], data.passages[passage]
+            # As retrieval sets hand them on, and as applications do.
+            texts = (f"{title}\n{text}", text) if title else (text,)
+            pairs += [(data.queries[query], text) for text in texts]
+            labels += [float(data.qrels[query].get(passage, 0) > 0)] * len(texts)
     scores = logits(model, encoder, pairs, batch_tokens=2048)
     return scores.numpy().astype(np.float64), np.array(labels)
 

@@ -1,6 +1,6 @@
 """Write the model's card, its pictures and its notices from the files of a run; no figure is typed by hand.
 
-python -m recipe.card --run runs/first --to ../packages/pertinence-mini/src/pertinence_mini/model
+python -m recipe.card --run runs --prepared runs/prepared --to MODEL
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from recipe import plots
 from recipe.data import load
 
+PHASES = ("first", "second")
 TEMPLATES = Path(__file__).parent / "templates"
 CANDIDATES = {
     "piaf-fr": "BM25's first 20",
@@ -29,9 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--prepared", type=Path, required=True, help="what recipe.prepare wrote")
     parser.add_argument("--to", type=Path, required=True, help="folder of the packaged model")
     args = parser.parse_args(arguments)
-    settings, calibration = _json(args.run / "settings.json"), _json(args.run / "calibration.json")
-    about, config = _json(args.prepared / "about.json"), _json(args.to / "config.json")
-    curve = [json.loads(line) for line in (args.run / "curve.jsonl").read_text(encoding="utf-8").splitlines()]
+    first, second = (_json(args.run / name / "settings.json") for name in PHASES)
+    calibration, about = _json(args.run / "calibration.json"), _json(args.prepared / "about.json")
+    config = _json(args.to / "config.json")
+    curve = learning_curve(args.run)
     plots.learning_curve(curve, args.to / "curve.svg")
     plots.reliability(calibration["reliability"], args.to / "reliability.svg")
     figures = {name: args.run / "figures" / name for name in CANDIDATES}
@@ -39,13 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     shares = {name: answerable(name, folder) for name, folder in figures.items()}
     card = (TEMPLATES / "card.md").read_text(encoding="utf-8")
     for name, text in {
-        **{name: str(value) for name, value in settings.items()},
+        **{name: str(value) for name, value in second.items()},
+        **{f"first_{name}": str(value) for name, value in first.items()},
         "size": f"{sum(file.stat().st_size for file in args.to.iterdir()) / 1e6:.1f}",
         "pieces": f"{config['vocab_size']:,}",
         **{f"pieces_{name}": f"{count:,}" for name, count in about["vocabulary"].items()},
         **{f"questions_{name}": f"{count:,}" for name, count in about["questions"].items()},
         "documentation": ", ".join(f"{name} {version}" for name, version in about["documentation"].items()),
-        "mix": mix(settings["questions"]),
+        "mix": mix(first["questions"]),
         "figures": figures_table(reports, shares),
         "notes": "\n".join(f"- {note}" for note in figures_notes(reports)),
         "curve": curve_table(curve),
@@ -61,6 +64,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     notice = (TEMPLATES / "notice.txt").read_text(encoding="utf-8")
     (args.to / "NOTICE").write_text(notice, encoding="utf-8")
     print(args.to / "README.md")
+
+
+def learning_curve(run: Path) -> list[dict[str, Any]]:
+    """Every point of both phases, steps counted from the beginning of the first."""
+    points: list[dict[str, Any]] = []
+    for name in PHASES:
+        before = points[-1]["step"] if points else 0
+        lines = (run / name / "curve.jsonl").read_text(encoding="utf-8").splitlines()
+        points += [point | {"step": before + point["step"]} for point in map(json.loads, lines)]
+    return points
 
 
 def mix(questions: dict[str, dict[str, int]]) -> str:

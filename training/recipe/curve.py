@@ -1,4 +1,7 @@
-"""The learning curve: a fixed sample of dev questions, reranked at every point."""
+"""The learning curve: a fixed sample of dev questions, reranked at every point.
+
+The last point's measures of every single question stand in `questions.json`, to compare two runs by.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import torch
 from tokenizers import Tokenizer
 
 from recipe.data import Collection, load
-from recipe.metrics import evaluate, reranked
+from recipe.metrics import by_question, means, reranked
 from recipe.model import logits
 from recipe.workers import Worker
 
@@ -29,7 +32,7 @@ class Curve:
     def point(self, run: Path, step: int, model, worker: Worker) -> None:
         """Rerank the samples with the model as it is now, each worker its part."""
         model.eval()
-        row: dict[str, object] = {"step": step}
+        found: dict[str, dict[str, dict[str, float]]] = {}
         for name, data in self._sets.items():
             ranking = reranked(
                 data,
@@ -39,10 +42,11 @@ class Curve:
                     model, self._encoder, [(query, p) for p in passages], batch_tokens=4096
                 ).tolist(),
             )
-            ranking = worker.gathered(ranking)
-            row[name] = evaluate(ranking, data.qrels)
+            found[name] = by_question(worker.gathered(ranking), data.qrels)
         if not worker.is_first:
             return
+        row = {"step": step} | {name: means(questions) for name, questions in found.items()}
+        (run / "questions.json").write_text(json.dumps(found), encoding="utf-8")
         with (run / "curve.jsonl").open("a", encoding="utf-8") as out:
             out.write(json.dumps(row) + "\n")
         print(row, flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 
 import ir_measures
 from ir_measures import RR, nDCG
@@ -24,10 +25,10 @@ def reranked(data: Collection, queries: Sequence[str], depth: int, score: Scorer
     return ranking
 
 
-def evaluate(
+def by_question(
     ranking: Mapping[str, Sequence[str]], qrels: Mapping[str, Mapping[str, int]]
-) -> dict[str, float]:
-    """Means over the queries of `ranking`, of scores derived from the ranks alone.
+) -> dict[str, dict[str, float]]:
+    """Of each query of `ranking`, the measures by name, of scores derived from the ranks alone.
 
     Rank-derived scores keep every provider of ir_measures from breaking ties its own way.
     """
@@ -36,5 +37,13 @@ def evaluate(
         for query, passages in ranking.items()
     }
     judged = {query: dict(qrels[query]) for query in ranking}
-    values = ir_measures.calc_aggregate(MEASURES, judged, run)
-    return {str(measure): round(float(value), 4) for measure, value in values.items()}
+    found: dict[str, dict[str, float]] = {}
+    for metric in ir_measures.iter_calc(MEASURES, judged, run):
+        found.setdefault(metric.query_id, {})[str(metric.measure)] = float(metric.value)
+    return found
+
+
+def means(questions: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """The measures' means over the questions."""
+    names = [str(measure) for measure in MEASURES]
+    return {name: round(fmean(each[name] for each in questions.values()), 4) for name in names}

@@ -1,6 +1,6 @@
 """From trained weights to the files of pertinence-mini: int8 weights, once, and an ONNX graph over them.
 
-python -m recipe.package --weights runs/first/final --to ../packages/pertinence-mini/src/pertinence_mini/model
+python -m recipe.package --weights runs/second/final --to MODEL
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import gzip
 import json
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -39,12 +39,14 @@ class Row:
     Attributes:
         worth: of each passage, a grade (0 is wrong); or of a made question, how near the bi-encoder and the
             words say that it is.
+        titles: of each passage, where they have any.
     """
 
     source: str
     query: str
     passages: list[str]
     worth: list[float]
+    titles: list[str] = field(default_factory=list)
     soft: bool = False
 
 
@@ -88,6 +90,7 @@ def piaf(sets: TrainingSets) -> Iterator[Row]:
             source="piaf",
             query=data.queries[query],
             passages=[data.passages[p] for p in (*right, *wrong)],
+            titles=[data.titles[p] for p in (*right, *wrong)],
             worth=[1.0] * len(right) + [0.0] * len(wrong),
         )
 
@@ -105,8 +108,14 @@ def clozes(sets: TrainingSets, rng: random.Random) -> Iterator[Row]:
     rng.shuffle(made)
     shared = _shared_words([query for _, query, _ in made], texts)
     for (place, query, right), near in zip(made, shared, strict=True):
-        wrong = [texts[other] for other in _nearest(near, place)]
-        yield Row(source="cloze", query=query, passages=[right, *wrong], worth=[1.0] + [0.0] * len(wrong))
+        wrong = _nearest(near, place)
+        yield Row(
+            source="cloze",
+            query=query,
+            passages=[right, *(texts[other] for other in wrong)],
+            titles=[sets.piaf.titles[pool[other]] for other in (place, *wrong)],
+            worth=[1.0] + [0.0] * len(wrong),
+        )
 
 
 def epqa(sets: TrainingSets) -> Iterator[Row]:

@@ -1,6 +1,6 @@
 """From raw data to the packaged model, its verdicts, its figures and its card, by one command.
 
-    python -m recipe.run --run runs/first --to ../packages/pertinence-mini/src/pertinence_mini/model
+    python -m recipe.run --run runs/mini --to ../packages/pertinence-mini/src/pertinence_mini/model
 
 A step whose files are there is not done again, and the training goes on where it was cut: so the same command
 finishes what a cut left. `--small` goes through every step with little of everything, in a few minutes; its
@@ -17,13 +17,19 @@ from typing import Any
 
 import pertinence_mini
 from pertinence.cli import main as pertinence
-from recipe import calibrate, card, package, prepare, train
+from recipe import calibrate, card, mine, package, prepare, train
 from recipe.data import data_folder
 from recipe.model import TOKENIZER, base_folder
 
 # Of each set, how many candidates are reranked. SciFact is for the last word alone: nothing chooses by it.
 FIGURES = {"piaf-fr": 20, "epqa-en": 10, "scifact-en": 50}
 SAMPLES = {"scifact-en": 150}  # of 809 questions: their abstracts are long
+# What the phases of the training do otherwise than recipe.train by default. The first learns what a question
+# and its answer have in common, among what BM25 confuses; the second what the first still confuses.
+PHASES = {
+    "first": ["--titles", "0", "--sampled"],
+    "second": ["--steps", "2000", "--learning-rate", "7e-5", "--made-first", "0", "--seed", "8"],
+}
 SMALL: dict[str, Any] = {
     "prepare": ["--most", "40"],
     "train": ["--steps", "4", "--curve-every", "4", "--curve-queries", "4", "--save-every", "2"],
@@ -46,12 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--small", action="store_true", help="a rehearsal")
     args, training = parser.parse_known_args(arguments)
     prepared = args.prepared or args.run / "prepared"
-    final, line = args.run / "final", args.run / "calibration.json"
     small = SMALL if args.small else {}
     if not (prepared / "about.json").exists():
         prepare.main(["--to", str(prepared), *small.get("prepare", [])])
-    if not (final / TOKENIZER[-1]).exists():
-        train.main(["--prepared", str(prepared), "--run", str(args.run), *small.get("train", []), *training])
+    final = phases(args.run, prepared, [*small.get("train", []), *training])
+    line = args.run / "calibration.json"
     if not line.exists():
         calibrate.main(["--weights", str(final), "--to", str(line), *small.get("calibrate", [])])
     package.main(["--weights", str(final), "--calibration", str(line), "--to", str(args.to)])
@@ -62,6 +67,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     samples = dict.fromkeys(FIGURES, args.sample) if args.sample else SAMPLES
     measure(args.to, args.run / "figures", small.get("samples", samples), beside=not args.small)
     card.main(["--run", str(args.run), "--prepared", str(prepared), "--to", str(args.to)])
+
+
+def phases(run: Path, prepared: Path, training: Sequence[str]) -> Path:
+    """Train both phases, as far as they are not; the folder of the trained weights."""
+    first, second = (run / name / "final" for name in PHASES)
+    mined = run / "mined.jsonl.gz"
+    same = ["--prepared", str(prepared)]
+    if not trained(first):
+        train.main([*same, "--run", str(first.parent), *PHASES["first"], *training])
+    if not mined.exists():
+        mine.main([*same, "--weights", str(first), "--to", str(mined)])
+    if not trained(second):
+        began = ["--groups", str(mined), "--begin-with", str(first)]
+        train.main([*same, *began, "--run", str(second.parent), *PHASES["second"], *training])
+    return second
+
+
+def trained(final: Path) -> bool:
+    """Whether the training came to its end: the tokenizer is what it writes last."""
+    return (final / TOKENIZER[-1]).exists()
 
 
 def measure(model: Path, to: Path, samples: Mapping[str, int] = SAMPLES, *, beside: bool = True) -> None:

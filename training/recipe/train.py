@@ -19,13 +19,14 @@ from recipe.averaging import Average
 from recipe.batches import Groups
 from recipe.curve import Curve
 from recipe.losses import LOSSES
-from recipe.model import MAX_LENGTH, TOKENIZER, lean, logits, tokenizer, untrained
+from recipe.model import MAX_LENGTH, TOKENIZER, classifier, lean, logits, tokenizer
 from recipe.workers import Worker, run_workers
 
-POINTWISE_WEIGHT = 0.2
 # Questions of each source a step: made ones first, then mostly people's.
 FIRST = {"piaf": 2, "cloze": 2, "epqa": 1, "functions": 3}
 THEN = {"piaf": 4, "cloze": 1, "epqa": 1, "functions": 2}
+# Arguments that say where, not what.
+PLACES = ("run", "prepared", "groups", "begin_with", "until")
 # Made questions, and people's questions of the same language.
 PEOPLES = {"cloze": "piaf", "functions": "epqa"}
 
@@ -41,14 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _train(worker: Worker, args: argparse.Namespace) -> None:
     start = args.prepared / "start"
     groups = Groups(
-        args.prepared / "groups.jsonl.gz",
+        args.groups or args.prepared / "groups.jsonl.gz",
         seed=args.seed,
         negatives=args.negatives,
         excerpts=args.excerpts,
         soft=args.soft,
         varied=args.varied,
+        titles=args.titles,
+        natural=not args.sampled,
     )
-    model = lean(untrained(start, args.seed)).to(args.device)
+    model = lean(classifier(args.begin_with or start, args.seed, args.layers)).to(args.device)
     average = Average(model, args.average)
     encoder = tokenizer(start, args.max_length)
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, weight_decay=0.01, fused=True)
@@ -109,8 +112,9 @@ def _step(model, encoder, groups: Groups, step: int, worker: Worker, args: argpa
     table = logits(model, encoder, pairs, batch_tokens=args.batch_tokens).view(len(asked), -1)
     target = torch.tensor([group.target for group in asked], device=args.device)
     relevant = torch.tensor([group.relevant for group in asked], device=args.device)
-    single = binary_cross_entropy_with_logits(table, relevant)
-    loss = LOSSES[args.loss](table, target) + POINTWISE_WEIGHT * single
+    weight = torch.tensor([group.stands_for for group in asked], device=args.device)
+    single = binary_cross_entropy_with_logits(table, relevant, weight, reduction="sum") / len(asked)
+    loss = LOSSES[args.loss](table, target) + args.pointwise * single
     loss.backward()
     worker.average_gradients(model)
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -151,8 +155,8 @@ def _resume(run: Path, model, average: Average, optimizer) -> int:
 
 
 def _write_settings(args: argparse.Namespace) -> None:
-    settings = {name: value for name, value in vars(args).items() if name not in ("run", "prepared", "until")}
-    settings.update(pointwise_weight=POINTWISE_WEIGHT, questions={"first": FIRST, "then": THEN})
+    settings = {name: value for name, value in vars(args).items() if name not in PLACES}
+    settings.update(questions={"first": FIRST, "then": THEN})
     (args.run / "settings.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
@@ -166,6 +170,8 @@ def _log(run: Path, row: dict[str, float]) -> None:
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prepared", type=Path, required=True, help="what recipe.prepare wrote")
+    parser.add_argument("--groups", type=Path, help="the groups, if not as recipe.prepare left them")
+    parser.add_argument("--begin-with", type=Path, help="weights of an earlier phase: its `final`")
     parser.add_argument("--run", type=Path, required=True, help="folder of this run's state")
     parser.add_argument("--steps", type=int, default=1350)
     parser.add_argument("--until", type=int, help="stop after this step of them, to go on another time")
@@ -176,12 +182,16 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--loss", choices=sorted(LOSSES), default="listwise")
     parser.add_argument("--varied", type=float, default=0.5, help="share of questions typed in a hurry")
     parser.add_argument("--soft", type=float, default=0.5, help="share of the bi-encoder's judgement")
+    parser.add_argument("--titles", type=float, default=0.5, help="share of questions with titled passages")
+    parser.add_argument("--pointwise", type=float, default=0.2, help="weight of the loss of single pairs")
+    parser.add_argument("--sampled", action="store_true", help="in it, weigh all drawn passages alike")
     parser.add_argument(
         "--without", nargs="*", choices=sorted(PEOPLES), default=[], help="made questions to leave out"
     )
     parser.add_argument(
         "--made-first", type=float, default=0.3, help="share of steps of mostly made questions"
     )
+    parser.add_argument("--layers", type=int, help="keep so many of the encoder's layers")
     parser.add_argument("--average", type=float, default=0.99, help="decay of the average of the weights")
     parser.add_argument("--max-length", type=int, default=256, help="tokens a pair")
     parser.add_argument("--batch-tokens", type=int, default=2048, help="padded tokens a forward pass")
