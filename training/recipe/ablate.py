@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--to", type=Path, required=True, help="folder of the runs and of table.md")
-    parser.add_argument("--run", type=Path, help="folder of recipe.run, for the second phase")
+    parser.add_argument("--run", type=Path, help="folder of recipe.run: its data, its first phase")
     parser.add_argument("--phases", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--queries", type=int, default=200, help="questions of each dev set's sample")
@@ -78,7 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _train(args: argparse.Namespace, phase: str, name: str, variant: Variant, others: list[str]) -> None:
-    prepared = args.to / ("prepared" + "".join(variant.preparing))
+    prepared = args.to / "".join(["prepared", *variant.preparing])
+    if args.run and not variant.preparing:
+        prepared = args.run / "prepared"
     if not (prepared / "about.json").exists():
         prepare.main(["--to", str(prepared), *variant.preparing])
     began = []

@@ -40,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _train(worker: Worker, args: argparse.Namespace) -> None:
-    start = args.prepared / "start"
+    # Its own vocabulary too: two preparations may differ in a piece.
+    start = args.begin_with or args.prepared / "start"
     groups = Groups(
         args.groups or args.prepared / "groups.jsonl.gz",
         seed=args.seed,
@@ -51,7 +52,7 @@ def _train(worker: Worker, args: argparse.Namespace) -> None:
         titles=args.titles,
         natural=not args.sampled,
     )
-    model = lean(classifier(args.begin_with or start, args.seed, args.layers)).to(args.device)
+    model = lean(classifier(start, args.seed, args.layers)).to(args.device)
     average = Average(model, args.average)
     encoder = tokenizer(start, args.max_length)
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, weight_decay=0.01, fused=True)
