@@ -88,8 +88,8 @@ class Measured:
     def of_peak(self, engine: str) -> float | None:
         """What it computes as a share of the runtime's own product in that precision, at its fastest.
 
-        The fastest round's product, as a slow one is a disturbed one: a peak is the most there is. Of an engine
-        that is ours no more is counted than a head reads, so it may be more and is not less.
+        The fastest round's product, as a slow one is a disturbed one: a peak is the most there is. Of an
+        engine that is ours no more is counted than a head reads, so it may be more and is not less.
         """
         peak = self.times.get(" ".join(self.kernels[engine]))
         if peak is None:

@@ -157,8 +157,8 @@ def _notes(points: list[Point], rounds: int, engines: Fleet) -> Iterator[str]:
     )
     yield "Peak MB: the most that the process has held so far, loading included, in MB of 1,000,000 bytes."
     yield (
-        "The embedded default reads 256 tokens: of longer pairs both engines cut the rest, and tokens/s count "
-        "them as they were given."
+        "The embedded default reads 256 tokens: of longer pairs both engines cut the rest, and tokens/s "
+        "count them as they were given."
     )
     yield f"Threads: {cores()}."
     # Of all together: the shortest take too little time for it to be known.
