@@ -245,10 +245,15 @@ def test_what_was_not_measured_is_a_missed_target() -> None:
         least_flops=4 * FLOPS,
         engines={PREDICT.name: PREDICT, torch.name: torch},
         kernels={PREDICT.name: ("torch", "float32"), torch.name: ("torch", "float32")},
-        times={PREDICT.name: Times([36.0]), torch.name: Times([6.0]), "torch float32": Times([1.2])},
+        # The second product was disturbed: no peak.
+        times={
+            PREDICT.name: Times([36.0, 36.0]),
+            torch.name: Times([6.0, 6.0]),
+            "torch float32": Times([1.2, 9.9]),
+        },
         memory={PREDICT.name: 1, torch.name: 1},
         scores={PREDICT.name: same, torch.name: same},
-        rounds=1,
+        rounds=2,
         use=Use(),
     )
     assert measured.faster(torch.name) == 6
