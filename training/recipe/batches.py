@@ -20,6 +20,8 @@ HELD_OUT_SHARE = 0.06
 SHARPNESS = 12.0
 # What a first stage commonly hands on, and what the scores are meant to be honest about.
 CANDIDATES = 20
+# A wrong passage so many places down is drawn half as often as the first.
+EVENNESS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,9 +144,10 @@ class Groups:
         worth: list[float] = row["worth"]
         best = 0 if row["soft"] else rng.choice([i for i, w in enumerate(worth) if w == max(worth)])
         others = [i for i in range(len(worth)) if i != best and (row["soft"] or worth[i] < max(worth))]
-        # What the first stage puts first is what it confuses with the answer: taken more often.
-        keys = {i: rng.random() ** (place + 4) for place, i in enumerate(others)}
-        chosen = [best, *sorted(others, key=lambda i: -keys[i])[: self._negatives]]
+        # What is put first is what is confused with the answer: taken more often.
+        keys = [rng.random() ** (place + EVENNESS) for place in range(len(others))]
+        drawn = sorted(range(len(others)), key=lambda place: -keys[place])[: self._negatives]
+        chosen = [best, *(others[place] for place in drawn)]
         query = vary(row["query"], rng, self._varied)
         words = rng.randint(50, 110) if rng.random() < self._excerpts else 230
         passages = [excerpt(row["passages"][i], row["query"], words, rng) for i in chosen]
@@ -152,9 +155,10 @@ class Groups:
             passages = [f"{row['titles'][i]}\n{text}" for i, text in zip(chosen, passages, strict=True)]
         target, relevant = _target([worth[i] for i in chosen], self._soft if row["soft"] else None)
         missing = self._negatives + 1 - len(chosen)
-        stands_for = _stands_for(len(worth) - len(others), len(others), len(chosen) - 1, missing)
-        if not self._natural:
-            stands_for = [1.0] * len(stands_for)
+        stands_for = [1.0] * (self._negatives + 1)
+        if self._natural:
+            right = len(worth) - len(others)
+            stands_for = [float(right), *_stand_for(drawn, len(others), CANDIDATES - right), *[0.0] * missing]
         for _ in range(missing):
             other = rng.choice(self._rows[row["source"]])
             passages.append(other["passages"][0] if other is not row else "")
@@ -179,10 +183,15 @@ def _target(worth: Sequence[float], soft: float | None) -> tuple[list[float], li
     return [gain / sum(gains) for gain in gains], [float(w > 0) for w in worth]
 
 
-def _stands_for(right: int, wrong: int, drawn: int, missing: int) -> list[float]:
-    """Weights of the right passage, of the wrong ones drawn, and of those that fill up a short list."""
-    wrong = min(wrong, CANDIDATES - right)
-    return [float(right), *[wrong / max(1, drawn)] * drawn, *[0.0] * missing]
+def _stand_for(drawn: Sequence[int], wrong: int, most: int) -> list[float]:
+    """How many of the first `most` wrong passages each drawn place stands for.
+
+    The rarer a place is drawn, the more (Horvitz and Thompson 1952); what is further down is no candidate.
+    """
+    chances = [1 / (place + EVENNESS) for place in range(wrong)]
+    shares = [1 - (1 - chance / sum(chances)) ** len(drawn) for chance in chances]
+    weights = [1 / shares[place] if place < most else 0.0 for place in drawn]
+    return [weight * min(wrong, most) / (sum(weights) or 1.0) for weight in weights]
 
 
 def _has_contrast(judged: dict[str, int]) -> bool:

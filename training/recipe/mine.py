@@ -17,8 +17,8 @@ from typing import Any
 
 from pertinence import Reranker
 
-# The others are graded, or judged by the bi-encoder: their order is not BM25's.
-SOURCES = ("piaf", "cloze")
+# People's questions with BM25's candidates; the others are graded, judged by the bi-encoder or made up.
+SOURCES = ("piaf",)
 DEPTH = 20
 AT_ONCE = 64  # questions: short ones share batches
 
