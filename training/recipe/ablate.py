@@ -19,8 +19,10 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from recipe import calibrate, prepare, train
+from recipe.card import TEMPLATES
 from recipe.run import PHASES, trained
 
+PAGE = Path(__file__).parents[1] / "ablation.md"
 COLUMNS = {"piaf-fr": "RR@10", "epqa-en": "nDCG@10"}
 
 
@@ -62,18 +64,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--to", type=Path, required=True, help="folder of the runs and of table.md")
+    parser.add_argument("--to", type=Path, required=True, help="folder of the runs")
+    parser.add_argument("--page", type=Path, default=PAGE, help="file of the tables")
     parser.add_argument("--run", type=Path, help="folder of recipe.run: its data, its first phase")
     parser.add_argument("--phases", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
-    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--steps", type=int, default=120)
     parser.add_argument("--queries", type=int, default=200, help="questions of each dev set's sample")
     args, others = parser.parse_known_args(arguments)
     for phase in args.phases:
         for name, variant in VARIANTS[phase].items():
             if not trained(folder(args.to, phase, name) / "final"):
                 _train(args, phase, name, variant, others)
-    text = "\n".join(table(args.to, phase) for phase in VARIANTS)
-    (args.to / "table.md").write_text(text, encoding="utf-8")
+    text = page(args.to)
+    args.page.write_text(text, encoding="utf-8")
     print(text, end="")
 
 
@@ -96,6 +99,19 @@ def _train(args: argparse.Namespace, phase: str, name: str, variant: Variant, ot
     train.main([*places, *PHASES[phase], *sizes, *variant.training, *others])
     if phase == "second":
         calibrate.main(["--weights", str(run / "final"), "--to", str(run / "calibration.json")])
+
+
+def page(to: Path) -> str:
+    """The tables of both phases, as far as their runs are done, and how to read them."""
+    words = (TEMPLATES / "ablation.md").read_text(encoding="utf-8")
+    settings = json.loads(next(to.glob("*/*/settings.json")).read_text(encoding="utf-8"))
+    for name, text in {
+        "steps": str(settings["steps"]),
+        "queries": str(settings["curve_queries"]),
+        **{phase: table(to, phase) for phase in VARIANTS},
+    }.items():
+        words = words.replace(f"<<{name}>>", text)
+    return words
 
 
 def table(to: Path, phase: str) -> str:
