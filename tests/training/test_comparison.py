@@ -43,7 +43,7 @@ def test_the_page_tells_what_is_done_and_how_far_it_is_from_the_whole(tmp_path: 
     done("first", "two negatives", 0.25)
     done("second", "the second phase", 0.75)
     text = page(tmp_path)
-    assert "12 steps each" in text
+    assert "12 steps from the pretrained encoder" in text
     assert "| the first phase | 0.500 |  | 0.500 |  |\n" in text
     assert "| two negatives | 0.250 | -0.250 ± 0.000 | 0.250 | -0.250 ± 0.000 |\n" in text
     assert "| the second phase | 0.750 |  | 0.750 |  | 0.250 | 0.250 |\n" in text
