@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 from statistics import fmean, median
 from typing import Any
 
@@ -159,10 +158,8 @@ def _evenly_spaced(data: Collection, wanted: int) -> list[Candidates]:
     """So many of the judged questions, each with the first of its candidates."""
     assert data.run is not None, "the folder has a first stage of its own"
     every = [each for each in data.run.read() if each.query in data.qrels]
-    return [
-        replace(each, passages=each.passages[:CANDIDATES])
-        for each in islice(every, 0, None, max(1, len(every) // wanted))
-    ][:wanted]
+    spaced = every[:: max(1, len(every) // wanted)][:wanted]
+    return [replace(each, passages=each.passages[:CANDIDATES]) for each in spaced]
 
 
 def _reranked(data: Collection, questions: Sequence[Candidates], engines: Fleet, wait: Any) -> Reranked:

@@ -112,7 +112,7 @@ def page(to: Path) -> str:
         file = folder(to, phase, next(iter(variants))) / "settings.json"
         settings = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
         texts[f"steps_{phase}"] = str(settings.get("steps", STEPS[phase]))
-        texts["queries"] = str(settings.get("curve_queries", "as many"))
+        texts["queries"] = str(settings.get("curve_queries", texts.get("queries", "as many")))
     for name, text in texts.items():
         words = words.replace(f"<<{name}>>", text)
     return words
