@@ -189,7 +189,8 @@ def _stand_for(drawn: Sequence[int], wrong: int, most: int) -> list[float]:
     The rarer a place is drawn, the more (Horvitz and Thompson 1952); what is further down is no candidate.
     """
     chances = [1 / (place + EVENNESS) for place in range(wrong)]
-    shares = [1 - (1 - chance / sum(chances)) ** len(drawn) for chance in chances]
+    total = sum(chances)
+    shares = [1 - (1 - chance / total) ** len(drawn) for chance in chances]
     weights = [1 / shares[place] if place < most else 0.0 for place in drawn]
     return [weight * min(wrong, most) / (sum(weights) or 1.0) for weight in weights]
 
