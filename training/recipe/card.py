@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from recipe import plots
+from recipe.calibrate import off_by
 from recipe.data import load
 
 PHASES = ("first", "second")
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "curve": curve_table(curve),
         "pairs": f"{sum(calibration['pairs'].values()):,}",
         "reliability": reliability_table(calibration),
+        **honesty(calibration),
     }.items():
         card = card.replace(f"<<{name}>>", text)
     if "<<" in card:
@@ -150,6 +152,18 @@ def reliability_table(calibration: dict[str, Any]) -> str:
     for name, bins in calibration["reliability"].items():
         rows += [f"| `{name}` | {b['pairs']} | {b['said']:.2f} | {b['found']:.2f} |" for b in bins]
     return "\n".join(rows)
+
+
+def honesty(calibration: dict[str, Any]) -> dict[str, str]:
+    """How far the probabilities are off, and the order, with the term for the language and without."""
+    texts = {}
+    for name, bins in calibration["reliability"].items():
+        language = name.rpartition("-")[2]
+        texts[f"off_{language}"] = f"{off_by(bins):.3f}"
+        texts[f"off_{language}_line"] = f"{off_by(calibration['one_line'][name]):.3f}"
+        for by, value in calibration["rr"][name].items():
+            texts[f"rr_{language}_{by}"] = f"{value:.3f}"
+    return texts
 
 
 def _interval(measure: dict[str, float]) -> str:

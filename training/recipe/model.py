@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -68,34 +68,61 @@ def logits(
     *,
     batch_tokens: int,
 ) -> torch.Tensor:
-    """One logit per pair, in input order; sorted by length inside so that little is padding."""
+    """One logit per pair, in input order, of shape (pairs,)."""
+
+    def read(**inputs: torch.Tensor) -> torch.Tensor:
+        return model(**inputs).logits[:, 0]
+
+    return _by_length(read, model, encoder, pairs, batch_tokens)
+
+
+def vectors(
+    model: BertForSequenceClassification,
+    encoder: Tokenizer,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    batch_tokens: int,
+) -> torch.Tensor:
+    """What the head reads of each pair, in input order, of shape (pairs, hidden size)."""
+
+    def read(**inputs: torch.Tensor) -> torch.Tensor:
+        return model.bert(**inputs).pooler_output
+
+    return _by_length(read, model, encoder, pairs, batch_tokens)
+
+
+def _by_length(
+    read: Callable[..., torch.Tensor],
+    model: BertForSequenceClassification,
+    encoder: Tokenizer,
+    pairs: Sequence[tuple[str, str]],
+    batch_tokens: int,
+) -> torch.Tensor:
+    """Rows of a table, in batches of like length so that little is padding."""
     encodings = encoder.encode_batch(list(pairs))
     order = sorted(range(len(pairs)), key=lambda i: len(encodings[i].ids))
+    device = next(model.parameters()).device
     rows: list[torch.Tensor] = []
     start = 0
     while start < len(order):
         stop = start + 1
         while stop < len(order) and (stop + 1 - start) * len(encodings[order[stop]].ids) <= batch_tokens:
             stop += 1
-        rows.append(_forward(model, [encodings[i] for i in order[start:stop]]))
+        inputs = _padded([encodings[i] for i in order[start:stop]])
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            rows.append(read(**{name: table.to(device) for name, table in inputs.items()}).float())
         start = stop
     inverse = torch.empty(len(order), dtype=torch.long)
     inverse[torch.tensor(order)] = torch.arange(len(order))
-    scores = torch.cat(rows)
-    return scores[inverse.to(scores.device)]
+    return torch.cat(rows)[inverse.to(device)]
 
 
-def _forward(model: BertForSequenceClassification, batch: Sequence[Encoding]) -> torch.Tensor:
-    width = max(len(each.ids) for each in batch)
-    shape = (len(batch), width)
+def _padded(batch: Sequence[Encoding]) -> dict[str, torch.Tensor]:
+    shape = (len(batch), max(len(each.ids) for each in batch))
     ids, types, mask = (torch.zeros(shape, dtype=torch.long) for _ in range(3))
-    device = next(model.parameters()).device
     for row, encoding in enumerate(batch):
         length = len(encoding.ids)
         ids[row, :length] = torch.tensor(encoding.ids)
         types[row, :length] = torch.tensor(encoding.type_ids)
         mask[row, :length] = 1
-    ids, types, mask = (table.to(device) for table in (ids, types, mask))
-    with torch.autocast(device.type, dtype=torch.bfloat16):
-        output = model(input_ids=ids, token_type_ids=types, attention_mask=mask)
-    return output.logits[:, 0].float()
+    return {"input_ids": ids, "token_type_ids": types, "attention_mask": mask}

@@ -12,6 +12,7 @@ import struct
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -38,9 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         type=Path,
         help="folder that the training wrote; without it, the graph over the packaged weights is made anew",
     )
-    parser.add_argument(
-        "--calibration", type=Path, help="what recipe.calibrate wrote: slope and shift of the logit"
-    )
+    parser.add_argument("--calibration", type=Path, help="what recipe.calibrate wrote")
     parser.add_argument("--to", type=Path, required=True, help="folder of the packaged model")
     args = parser.parse_args(arguments)
     if args.weights is None:
@@ -48,17 +47,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     else:
         model = BertForSequenceClassification.from_pretrained(args.weights, dtype=torch.float32).eval()
         if args.calibration:
-            _fold(model, json.loads(args.calibration.read_text(encoding="utf-8")))
+            fold(model, json.loads(args.calibration.read_text(encoding="utf-8")))
         package(model, args.weights, args.to)
     size = sum(file.stat().st_size for file in args.to.iterdir())
     print(f"{args.to}: {size / 1e6:.1f} MB")
 
 
-def _fold(model: BertForSequenceClassification, calibration: dict[str, float]) -> None:
-    """Make the fitted line of the logit part of the head, so that every runtime calibrates for free."""
+def fold(model: BertForSequenceClassification, calibration: dict[str, Any]) -> None:
+    """Make what was fitted part of the head, so that every runtime calibrates for free."""
+    slope, french = calibration["slope"], calibration["french"]
+    direction = torch.tensor(french["direction"], dtype=torch.float32)
     with torch.no_grad():
-        model.classifier.weight.mul_(calibration["slope"])
-        model.classifier.bias.mul_(calibration["slope"]).add_(calibration["shift"])
+        model.classifier.weight.mul_(slope).add_(french["weight"] * direction)
+        model.classifier.bias.mul_(slope).add_(calibration["shift"] + french["weight"] * french["shift"])
 
 
 def package(model: BertForSequenceClassification, weights: Path, folder: Path) -> None:

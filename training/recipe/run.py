@@ -28,7 +28,7 @@ SAMPLES = {"scifact-en": 150}  # of 809 questions: their abstracts are long
 # and its answer have in common, among what BM25 confuses; the second what the first still confuses.
 PHASES = {
     "first": ["--titles", "0", "--sampled"],
-    "second": ["--steps", "2000", "--learning-rate", "7e-5", "--made-first", "0", "--seed", "8"],
+    "second": ["--steps", "1200", "--learning-rate", "7e-5", "--made-first", "0", "--seed", "8"],
 }
 SMALL: dict[str, Any] = {
     "prepare": ["--most", "40"],
@@ -58,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     final = phases(args.run, prepared, [*small.get("train", []), *training])
     line = args.run / "calibration.json"
     if not line.exists():
-        calibrate.main(["--weights", str(final), "--to", str(line), *small.get("calibrate", [])])
+        same = ["--prepared", str(prepared), "--weights", str(final)]
+        calibrate.main([*same, "--to", str(line), *small.get("calibrate", [])])
     package.main(["--weights", str(final), "--calibration", str(line), "--to", str(args.to)])
     if not args.small:
         own = args.to.resolve() == pertinence_mini.folder().resolve()

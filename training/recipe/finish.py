@@ -1,0 +1,92 @@
+"""What is done with the trained weights before they ship, and might be: each form of them, measured.
+
+`recipe.ablate` runs these beside its short trainings. Nothing is learnt here: the whole run's weights are
+read, changed in one way, and rerank the sample.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import BertForSequenceClassification
+
+from pertinence.local.weights import SCALE, dequantise, quantise
+from recipe.curve import Curve
+from recipe.model import MAX_LENGTH, classifier, lean, tokenizer
+from recipe.package import SMALLEST, fold
+from recipe.workers import Worker, run_workers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where to read, where to write, and how many questions of each set to rerank."""
+
+    run: Path
+    form: str
+    to: Path
+    queries: int
+
+
+def measure(place: Place, workers: int = 2) -> None:
+    """Write the figures of one of `FORMS` into `place.to`, as a training does."""
+    place.to.mkdir(parents=True, exist_ok=True)
+    run_workers(_measure, place, workers)
+
+
+def _measure(worker: Worker, place: Place) -> None:
+    final = place.run / "second" / "final"
+    model = _read(final)
+    with torch.no_grad():
+        FORMS[place.form](model, place.run)
+    curve = Curve(tokenizer(final, MAX_LENGTH), place.queries)
+    curve.point(place.to, 0, model, worker)
+
+
+def _read(final: Path) -> BertForSequenceClassification:
+    return lean(classifier(final, seed=0))
+
+
+def _as_trained(model: BertForSequenceClassification, run: Path) -> None:
+    pass
+
+
+def _last_step(model: BertForSequenceClassification, run: Path) -> None:
+    state = torch.load(run / "second" / "state.pt", weights_only=True, map_location="cpu")
+    model.load_state_dict(state["model"])
+
+
+def _first_phase(model: BertForSequenceClassification, run: Path) -> None:
+    model.load_state_dict(_read(run / "first" / "final").state_dict())
+
+
+def _half_way(model: BertForSequenceClassification, run: Path) -> None:
+    """The mean of both ends (Wortsman et al. 2022, arXiv:2109.01903)."""
+    begin = dict(_read(run / "first" / "final").named_parameters())
+    for name, value in model.named_parameters():
+        value.lerp_(begin[name], 0.5)
+
+
+def _calibrated(model: BertForSequenceClassification, run: Path) -> None:
+    fold(model, json.loads((run / "calibration.json").read_text(encoding="utf-8")))
+
+
+def _stored(model: BertForSequenceClassification, run: Path) -> None:
+    _calibrated(model, run)
+    for name, value in model.named_parameters():
+        if value.ndim == 2 and value.numel() >= SMALLEST:
+            whole, scale = quantise(value.detach().numpy())
+            value.copy_(torch.from_numpy(dequantise({name: whole, name + SCALE: scale})[name]))
+
+
+FORMS: dict[str, Callable[[BertForSequenceClassification, Path], None]] = {
+    "both phases": _as_trained,
+    "the first phase alone": _first_phase,
+    "half way between both": _half_way,
+    "the last step's weights, no average": _last_step,
+    "calibrated, with the language in the head": _calibrated,
+    "the same, stored in int8": _stored,
+}
