@@ -61,3 +61,26 @@ def test_without_ship_the_model_s_folder_is_left_as_it_was(
     assert sorted(model.iterdir()) == before
     if lower_precisions(Options(model=str(model))):
         assert list((cache / "verdicts").rglob("*.json"))
+
+
+def test_only_the_forms_that_are_asked_for_are_judged(
+    command: Command, model: Path, own_sets: Path, cache: Path
+) -> None:
+    forms = [
+        f"{backend}/{dtype}" for backend, dtype in lower_precisions(Options(model=str(model), device="cpu"))
+    ]
+    if len(forms) < 2:
+        pytest.skip("no choice of forms without torch or OpenVINO")
+    ended = command("tune", str(model), "--ship", "--only", forms[-1], "--sets", str(own_sets))
+    assert ended.status == 0
+    (report,) = json.loads((model / GATE_FILE).read_text(encoding="utf-8"))
+    assert f"{report['backend']}/{report['dtype']}" == forms[-1]
+
+
+def test_a_form_that_cannot_be_judged_is_refused_with_those_that_can(
+    command: Command, model: Path, own_sets: Path
+) -> None:
+    ended = command("tune", str(model), "--only", "torch/int8", "--sets", str(own_sets))
+    assert ended.status == 2
+    assert "--only torch/int8 is no faster form that can run here" in ended.err
+    assert not (model / GATE_FILE).exists()

@@ -24,6 +24,8 @@ from recipe.model import TOKENIZER, base_folder
 # Of each set, how many candidates are reranked. SciFact is for the last word alone: nothing chooses by it.
 FIGURES = {"piaf-fr": 20, "epqa-en": 10, "scifact-en": 50}
 SAMPLES = {"scifact-en": 150}  # of 809 questions: their abstracts are long
+# The forms whose verdicts are shipped: an application without a card that installs anything takes OpenVINO.
+JUDGED = ["--only", "openvino/int8", "--only", "openvino/bfloat16"]
 # What the phases of the training do otherwise than recipe.train by default. The first learns what a question
 # and its answer have in common, among what BM25 confuses; the second what the first still confuses.
 PHASES = {
@@ -64,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not args.small:
         own = args.to.resolve() == pertinence_mini.folder().resolve()
         # Named as users name it, where it is the embedded default itself.
-        _run("tune", *([] if own else [str(args.to)]), "--ship", *_sets("piaf-fr", "epqa-en"))
+        _run("tune", *([] if own else [str(args.to)]), "--ship", *JUDGED, *_sets("piaf-fr", "epqa-en"))
     samples = dict.fromkeys(FIGURES, args.sample) if args.sample else SAMPLES
     measure(args.to, args.run / "figures", small.get("samples", samples), beside=not args.small)
     card.main(["--run", str(args.run), "--prepared", str(prepared), "--to", str(args.to)])

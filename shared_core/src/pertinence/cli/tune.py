@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pertinence.cli.flags import add_options, options_of
 from pertinence.cli.judging import add_gate_arguments, judge_beside, limits_of, sets_of
-from pertinence.errors import PertinenceError
+from pertinence.errors import OptionError, PertinenceError
 from pertinence.gate import GateReport, write_reports
+from pertinence.options import Options
+
+if TYPE_CHECKING:
+    from pertinence.local.choice import Backend, Dtype
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -26,18 +32,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a folder or a name on the hub (default: the embedded model)",
     )
     parser.add_argument(
+        "--only",
+        metavar="BACKEND/DTYPE",
+        action="append",
+        help="judge only this form, such as openvino/bfloat16; may be given again (default: every faster one "
+        "that can run here)",
+    )
+    parser.add_argument(
         "--ship",
         action="store_true",
-        help="write the reports into the model's folder too, for those who hand it on",
+        help="write the reports into the model's folder too, in the place of those there, for those who hand "
+        "it on",
     )
     add_gate_arguments(parser)
     add_options(parser, _OPTIONS)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Judge every faster form that can run here, print the tables, keep the verdicts."""
+    """Judge the faster forms that can run here, print the tables, keep the verdicts."""
     from pertinence.local.devices import accelerator
-    from pertinence.local.loading import lower_precisions, resolve
+    from pertinence.local.loading import resolve
     from pertinence.local.verdicts import GATE_FILE, store
 
     plain = options_of(arguments, backend="auto", dtype="float32", score_kind="logit")
@@ -46,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         plain = plain.with_(device="cuda" if accelerator() == "cuda" else "cpu")
     limits, sets = limits_of(arguments), sets_of(arguments)
     reports: list[GateReport] = []
-    for backend, dtype in lower_precisions(plain):
+    for backend, dtype in _forms(plain, arguments.only):
         _tell(f"judging {backend} in {dtype}")
         try:
             report = judge_beside(plain, plain.with_(backend=backend, dtype=dtype), sets, limits)
@@ -62,6 +76,17 @@ def run(arguments: argparse.Namespace) -> int:
     spec = resolve(plain.with_(dtype="auto"))
     print(f"{spec.name} runs in {spec.dtype} on {spec.backend}: {spec.why}")
     return 0
+
+
+def _forms(plain: Options, only: Sequence[str] | None) -> list[tuple[Backend, Dtype]]:
+    from pertinence.local.loading import lower_precisions
+
+    possible = {f"{backend}/{dtype}": (backend, dtype) for backend, dtype in lower_precisions(plain)}
+    for name in only or ():
+        if name not in possible:
+            known = ", ".join(possible) or "none"
+            raise OptionError(f"--only {name} is no faster form that can run here; these are: {known}")
+    return [form for name, form in possible.items() if only is None or name in only]
 
 
 def _tell(text: str) -> None:
