@@ -151,6 +151,12 @@ def test_bm25_and_an_embedder_as_first_stage_and_names_of_ones_own(
     )
     systems = json.loads(ended.out)["results"][0]["systems"]
     assert [each["name"] for each in systems] == ["model retrieval", "model"]
+    ended = command(
+        *("evaluate", "--embedder", str(model), "--data", str(questions), "--top", "5"),
+        *("--no-retrieval", "--json"),
+    )
+    systems = json.loads(ended.out)["results"][0]["systems"]
+    assert [each["kind"] for each in systems] == ["first stage", "embedder"]
 
 
 def test_a_server_is_evaluated_like_a_model_and_its_key_is_nowhere(

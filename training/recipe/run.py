@@ -94,7 +94,7 @@ def trained(final: Path) -> bool:
 
 def measure(model: Path, to: Path, samples: Mapping[str, int] = SAMPLES, *, beside: bool = True) -> None:
     """The dev sets by `pertinence evaluate`, BM25 and the bi-encoder that the model was made of beside it."""
-    embedder = ["--embedder", f"all-MiniLM-L6-v2={base_folder()}"] if beside else []
+    embedder = ["--embedder", f"all-MiniLM-L6-v2={base_folder()}", "--no-retrieval"] if beside else []
     for name, depth in FIGURES.items():
         sample = ["--sample", str(samples[name])] if name in samples else []
         _run(

@@ -10,7 +10,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pertinence.cli.flags import add_options, flag, options_of
+from pertinence.cli.evaluate_flags import DEFAULT, FILES, add_arguments
+from pertinence.cli.flags import flag, options_of
 from pertinence.cli.gauge import Gauge
 from pertinence.errors import InputError, OptionError
 from pertinence.options import Options
@@ -23,102 +24,8 @@ __all__ = ["SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "measure how well models rank judged candidates, with intervals, tests and a report"
 
-_OPTIONS = (
-    *("query_prefix", "query_suffix", "document_prefix", "document_suffix"),
-    *("device", "backend", "dtype", "max_length", "truncation", "batch_tokens"),
-    *("trust_remote_code", "revision", "cache_folder", "local_files_only", "model_kwargs"),
-    *("base_url", "dialect", "timeout", "max_retries", "concurrency", "headers", "verify", "proxy"),
-)
 # What is the same for every model on this machine; an embedder has its own limit and its own backend.
 _SHARED = ("device", "batch_tokens", "trust_remote_code", "cache_folder", "local_files_only")
-_DEFAULT = "default"
-_FILES = ("corpus", "queries", "qrels")
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `pertinence evaluate`."""
-    parser.add_argument(
-        "models",
-        metavar="MODEL",
-        nargs="*",
-        help=f"a reranker: a folder, a name on the hub or on a card, or {_DEFAULT!r}, the embedded one, "
-        "which is taken if nothing is named; with --base-url, the server's name for it. NAME=MODEL gives it "
-        "a name in the report",
-    )
-    parser.add_argument(
-        "--embedder",
-        dest="embedders",
-        metavar="MODEL",
-        action="append",
-        default=[],
-        help="an embedding model: it reranks by cosine, and retrieves from the whole corpus; may be given "
-        "again",
-    )
-    _add_data(parser)
-    _add_plan(parser)
-    told = parser.add_argument_group("what comes out")
-    told.add_argument(
-        "--output",
-        metavar="FOLDER",
-        help="write report.html, report.json, runs in TREC's form and checkpoints there",
-    )
-    told.add_argument("--json", dest="as_json", action="store_true", help="print JSON in place of a table")
-    told.add_argument(
-        "--fresh", action="store_true", help="rank everything anew, whatever stopped or finished before"
-    )
-    add_options(parser, _OPTIONS)
-
-
-def _add_data(parser: argparse.ArgumentParser) -> None:
-    data = parser.add_argument_group("data")
-    data.add_argument(
-        "--protocol",
-        metavar="NAME",
-        help="as models' cards were made: data, candidates and measures; see docs",
-    )
-    data.add_argument(
-        "--data",
-        metavar="PATH",
-        action="append",
-        help="a folder in BEIR's form, or an id of ir_datasets; may be given again",
-    )
-    data.add_argument(
-        "--split", metavar="NAME", help="which judgements of a folder (default: test, dev or the only one)"
-    )
-    for name, text in zip(
-        _FILES, ("passages, JSON Lines", "queries, JSON Lines", "judgements, in TREC's form"), strict=True
-    ):
-        data.add_argument(f"--{name}", metavar="FILE", help=f"{text}; in place of --data")
-    data.add_argument(
-        "--run", metavar="FILE", help="candidates in TREC's form, in place of those of the data"
-    )
-
-
-def _add_plan(parser: argparse.ArgumentParser) -> None:
-    plan = parser.add_argument_group("how")
-    plan.add_argument(
-        "--first-stage",
-        metavar="NAME",
-        help="where candidates come from: run, bm25, or one of the embedders "
-        "(default: the run of the data, else bm25)",
-    )
-    plan.add_argument(
-        "--top", metavar="N", type=int, help="rerank so many of the first stage's best (default: 100)"
-    )
-    plan.add_argument("--sample", metavar="N", type=int, help="ask only so many of the judged queries")
-    plan.add_argument("--seed", metavar="N", type=int, help="of the sample (default: 0)")
-    plan.add_argument(
-        "--always-positives",
-        action="store_true",
-        default=None,
-        help="rerank relevant passages even where the first stage missed them",
-    )
-    plan.add_argument(
-        "--measures",
-        metavar="NAME",
-        nargs="+",
-        help="RP, MRR@k, nDCG@k, MAP, R@k, P@k (default: RP MRR@10 nDCG@10 MAP R@10)",
-    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -187,7 +94,7 @@ def _evaluated(
             [*rerankers, *embedders],
             first_stage=_first_stage(arguments, collection, embedders),
             # The candidates of a protocol are given: there is nothing to retrieve.
-            retrieval=[] if protocol is not None else embedders,
+            retrieval=[] if protocol is not None or arguments.no_retrieval else embedders,
         )
 
 
@@ -212,10 +119,10 @@ def _collections(arguments: argparse.Namespace, protocol: Protocol | None) -> It
     from pertinence.evaluation import open_data, open_files
 
     run = None if arguments.run is None else Path(arguments.run)
-    given = {name: getattr(arguments, name) for name in _FILES}
+    given = {name: getattr(arguments, name) for name in FILES}
     if any(given.values()):
         if arguments.data is not None or not all(given.values()):
-            raise OptionError(f"name {_flags(_FILES)} together, or --data")
+            raise OptionError(f"name {_flags(FILES)} together, or --data")
         files = {name: Path(file) for name, file in given.items()}
         yield open_files(corpus=files["corpus"], queries=files["queries"], qrels=files["qrels"], run=run)
     elif arguments.data is not None:
@@ -225,7 +132,7 @@ def _collections(arguments: argparse.Namespace, protocol: Protocol | None) -> It
         for make in protocol.sets.values():
             yield make(arguments.cache_folder if "cache_folder" in arguments else None)
     else:
-        raise OptionError(f"on what? Name --data, --protocol, or {_flags(_FILES)}")
+        raise OptionError(f"on what? Name --data, --protocol, or {_flags(FILES)}")
 
 
 def _first_stage(
@@ -248,7 +155,7 @@ def _first_stage(
 def _models(arguments: argparse.Namespace) -> list[str]:
     """The rerankers; the embedded default where nothing at all is named."""
     models = list(dict.fromkeys(arguments.models))
-    return models or ([] if arguments.embedders else [_DEFAULT])
+    return models or ([] if arguments.embedders else [DEFAULT])
 
 
 def _names(models: Sequence[str]) -> dict[str, str]:
@@ -268,7 +175,7 @@ def _unnamed(model: str) -> str:
 
 def _options(arguments: argparse.Namespace, model: str) -> Options:
     name = _unnamed(model)
-    return options_of(arguments, model=None if name == _DEFAULT else name)
+    return options_of(arguments, model=None if name == DEFAULT else name)
 
 
 def _embedder(arguments: argparse.Namespace, model: str) -> Embedder:
