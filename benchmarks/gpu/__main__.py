@@ -1,7 +1,7 @@
 """`python -m benchmarks.gpu`: throughput, latency, load, long documents, memory and drift, on one device.
 
 Needs torch, transformers, sentence-transformers and this repository: its root, `tests` and
-`shared_core/src` on PYTHONPATH. Nothing is fetched. After each stage `gpu.json` and `gpu.md` are written
+`shared_core/src` on PYTHONPATH. Nothing is fetched. After each figure `gpu.json` and `gpu.md` are written
 to `--out`, so that a run that is cut short has told what it had.
 """
 
@@ -29,6 +29,12 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.tiny:
         arguments.models, arguments.pairs, arguments.repeats = ["tiny"], 24, 2
+    if arguments.device.startswith("cuda"):
+        import torch
+
+        # One card for everybody: ours would otherwise take them all.
+        arguments.device = "cuda:0" if arguments.device == "cuda" else arguments.device
+        torch.cuda.set_device(arguments.device)
     report = Report(arguments.out)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(arguments, Path(folder), report)

@@ -24,8 +24,9 @@ class Report:
         self.notes: list[str] = []
 
     def add(self, stage: str, **row: Any) -> None:
-        """One row of a stage's table."""
+        """One row of a stage's table, kept at once: a run may be ended from outside."""
         self.stages.setdefault(stage, []).append(row)
+        self.write()
         print(stage, " ".join(f"{key}={_cell(value)}" for key, value in row.items()), flush=True)
 
     def note(self, text: str) -> None:

@@ -11,9 +11,12 @@ import pytest
 
 from pertinence import Reranker
 from pertinence.errors import ModelError, ScoreError
+from pertinence.local.batching import Pair
 from pertinence.local.fingerprint import fingerprint
+from pertinence.local.model import RerankerModel
 from pertinence.local.processor import processor
 from pertinence.local.verdicts import runtimes_of, store
+from pertinence.options import Options
 from support.models import build
 from support.texts import QUERY, passages
 
@@ -76,6 +79,26 @@ def test_infinity_in_a_precision_that_nobody_asked_for_sends_the_model_back_to_f
             np.testing.assert_allclose(reranker.score(QUERY, TEXTS), TOO_LARGE, rtol=1e-6)
     (line,) = [record.message for record in caplog.records if "float32" in record.message]
     assert line.endswith("gave NaN or infinity in bfloat16 and goes on in float32")
+
+
+def test_a_batch_that_was_on_its_way_and_a_second_device_go_back_to_float32_too(
+    overflowing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pertinence.local.backends import torch_devices
+
+    let_pass(overflowing, tmp_path, "torch", "bfloat16")
+    # Two copies in this memory stand for two cards.
+    monkeypatch.setattr(torch_devices, "places", lambda asked: ("cpu", "cpu"))
+    model = RerankerModel(
+        Options(model=str(overflowing), backend="torch", device="cpu", cache_folder=str(tmp_path))
+    )
+    pairs = [Pair(None, place, np.arange(5, 9 + place, dtype=np.int32), 1) for place in range(3)]
+    for worker in (0, 1):
+        model.load(worker)
+    started = [model.start(pairs, worker) for worker in (0, 0, 1, 1)]
+    for collect in started:
+        np.testing.assert_allclose(np.asarray(collect()), TOO_LARGE, rtol=1e-6)
+    assert model.spec.dtype == "float32"
 
 
 def test_a_model_that_cannot_be_converted_runs_on_torch_if_no_backend_was_asked_for(

@@ -175,11 +175,42 @@ def test_the_ways_suit_device_precision_and_card(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(packed_attention, "find_spec", lambda name: None if name == "flash_attn" else name)
     assert ways_for("cpu", torch.float32, None) == ()
     assert ways_for("mps", torch.float16, None) == ()
-    assert ways_for("cuda", torch.float32, (9, 0)) == ("nested",)
-    assert ways_for("cuda", torch.float16, (7, 5)) == ("nested",)
-    assert ways_for("cuda", torch.bfloat16, (9, 0)) == ("varlen", "nested")
+    torchs = ("varlen", "varlen_plain", "efficient", "nested")
+    assert ways_for("cuda", torch.float32, (9, 0)) == ("efficient", "nested")
+    assert ways_for("cuda", torch.float16, (7, 5)) == ("efficient", "nested")
+    assert ways_for("cuda", torch.bfloat16, (9, 0)) == torchs
     monkeypatch.setattr(packed_attention, "find_spec", lambda name: name)
-    assert ways_for("cuda", torch.bfloat16, (9, 0)) == ("flash_attn", "varlen", "nested")
+    assert ways_for("cuda", torch.bfloat16, (9, 0)) == ("flash_attn", *torchs)
+
+
+def test_a_way_that_lets_sequences_read_a_little_of_each_other_is_not_taken(
+    model_folder: Callable[[str], Path], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pertinence.local.backends import packed_attention
+    from pertinence.local.backends.packed import make_packed
+
+    apart = packed_attention._WAYS["reference"]
+
+    def leaking(query: Any, key: Any, value: Any, asking: Any, read: Any, scale: float) -> Any:
+        return apart(query, key, value, asking, read, scale) + value.mean(dim=0) / 8
+
+    monkeypatch.setattr(packed_attention, "_WAYS", {"reference": apart, "leaking": leaking})
+    caplog.set_level("INFO", "pertinence")
+    # In bfloat16, where the comparison with padding must be a lenient one.
+    network = network_of(model_folder("tiny")).to(torch.bfloat16)
+    packed = make_packed(network, ["leaking", "reference"])
+    assert packed is not None
+    assert packed.way == "reference"
+    assert "by leaking: lets sequences read each other" in caplog.text
+
+
+def test_the_kernel_that_is_asked_directly_takes_what_it_is_given() -> None:
+    names = [each.name for each in torch.ops.aten._efficient_attention_forward.default._schema.arguments]
+    assert names[:10] == [
+        *("query", "key", "value", "bias", "cu_seqlens_q", "cu_seqlens_k", "max_seqlen_q", "max_seqlen_k"),
+        *("dropout_p", "custom_mask_type"),
+    ]
+    assert "scale" in names
 
 
 @given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=12), min_size=1, max_size=8))

@@ -59,3 +59,46 @@ def test_a_batch_that_was_filled_up_gives_the_same_rows_and_few_shapes_are_recor
         given = replaying.run(batch)
         torch.testing.assert_close(given, packed.run(batch), atol=1e-5, rtol=1e-5)
     assert set(replaying.recorded) == set(buckets)
+
+
+def _constant(network: Any, bucket: Bucket, row: Any) -> Any:
+    """What a recording on another card does: it gives for ever what it gave once."""
+    given = network.compute(torch.from_numpy(row), bucket.tokens, bucket.longest)
+    return lambda later: given
+
+
+def _failing(network: Any, bucket: Bucket, row: Any) -> Any:
+    raise RuntimeError("operation not permitted when stream is capturing")
+
+
+@pytest.mark.parametrize("record", [_constant, _failing])
+def test_a_shape_that_cannot_be_recorded_runs_as_it_is(
+    record: Any, model_folder: Callable[[str], Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    from pertinence.local.backends.packed import make_packed
+    from pertinence.local.backends.packed_graphs import Replaying
+
+    packed = make_packed(network_of(model_folder("tiny")), ["reference"])
+    assert packed is not None
+    bucket = Bucket(tokens=64, rows=8, longest=32)
+    replaying = Replaying(packed, record, [bucket])
+    for lengths in ([5, 9, 2], [30, 20, 8, 1], [3], [31, 30], [12, 12]):
+        batch = pack_padded(batch_of(lengths, pad_id=SHAPES["tiny"].pad_token_id, typed=False))
+        torch.testing.assert_close(replaying.run(batch), packed.run(batch), atol=1e-5, rtol=1e-5)
+    assert replaying.recorded == {bucket: None}
+    assert caplog.text.count("batches of 64 tokens are not replayed: ") == 1
+
+
+def test_no_shape_is_filled_with_sequences_longer_than_the_model_has_positions(
+    model_folder: Callable[[str], Path],
+) -> None:
+    from pertinence.local.backends.packed import make_packed
+    from pertinence.local.backends.packed_graphs import Replaying
+
+    packed = make_packed(network_of(model_folder("tiny")), ["reference"])
+    assert packed is not None
+    replaying = Replaying(packed, _failing, [Bucket(tokens=4096, rows=2, longest=packed.positions + 1)])
+    batch = pack_padded(batch_of([5], pad_id=SHAPES["tiny"].pad_token_id, typed=False))
+    for _ in range(4):
+        replaying.run(batch)
+    assert not replaying.recorded

@@ -17,7 +17,12 @@ __all__ = ["Card", "Found", "accelerator", "check_device", "devices_for", "preci
 
 D = TypeVar("D", bound=str)
 
-_NVIDIA = Path("/proc/driver/nvidia/version")
+# What NVIDIA's driver leaves on Linux, under WSL and on Windows.
+_NVIDIA = (
+    Path("/proc/driver/nvidia/version"),
+    Path("/usr/lib/wsl/lib/libcuda.so.1"),
+    Path(os.environ.get("SYSTEMROOT", ""), "System32", "nvcuda.dll"),
+)
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
@@ -108,7 +113,7 @@ def accelerator() -> str | None:
     if platform.system() == "Darwin" and platform.machine() == "arm64":
         return "mps"
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-    return "cuda" if build != "cpu" and _NVIDIA.exists() and not hidden else None
+    return "cuda" if build != "cpu" and any(map(Path.exists, _NVIDIA)) and not hidden else None
 
 
 def usable_cores() -> int:

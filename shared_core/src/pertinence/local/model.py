@@ -49,6 +49,7 @@ class LocalModel(ABC, Generic[S, E]):
         self._tokens: E | None = None
         self._devices: tuple[str, ...] = ()
         self._running: dict[int, Running] = {}
+        self._precisions: dict[int, str] = {}
         self.rows_run = 0
 
     @abstractmethod
@@ -117,11 +118,12 @@ class LocalModel(ABC, Generic[S, E]):
         """Hand a batch to a device; what is given back waits for its rows, in the order of `pairs`."""
         with self._finding:
             self.rows_run += len(pairs)
-        collect = self._loaded(worker).start(self.pad(pairs, worker))
+        running = self._loaded(worker)
+        collect = running.start(self.pad(pairs, worker))
 
         def rows() -> Rows:
             given = collect()
-            if not all_finite(given) and self._back_to_float32(worker):
+            if not all_finite(given) and self._goes_on_in_float32(worker, running):
                 given = self._loaded(worker).start(self.pad(pairs, worker))()
             return given
 
@@ -146,8 +148,9 @@ class LocalModel(ABC, Generic[S, E]):
         return as_running(self._open_backend(self._placed(worker)))
 
     def _placed(self, worker: int) -> S:
-        """The spec for one of the devices that was asked for."""
+        """The spec for one of the devices that was asked for; its precision is remembered."""
         spec = self.spec
+        self._precisions[worker] = spec.dtype
         if spec.backend != "torch":
             self._devices = ("cpu",)
             return spec
@@ -156,14 +159,22 @@ class LocalModel(ABC, Generic[S, E]):
         self._devices = places(spec.device)
         return put(spec, self._devices[worker])
 
-    def _back_to_float32(self, worker: int) -> bool:
-        """Load the model again in float32, if the precision that gave no numbers was nobody's wish."""
-        spec = self.spec
-        if self._options.dtype != "auto" or spec.dtype == "float32":
+    def _goes_on_in_float32(self, worker: int, failed: Running) -> bool:
+        """Whether a device runs the model in float32 now, after `failed` gave no numbers there.
+
+        It does if the precision was nobody's wish. A batch that was on its way when another one gave no
+        numbers finds the model changed already; each device has its own to change.
+        """
+        if self._options.dtype != "auto":
             return False
-        _log.warning("%s gave NaN or infinity in %s and goes on in float32", spec.name, spec.dtype)
-        self._close(worker)
-        self._settle(dtype="float32", why=f"{spec.dtype} gave NaN or infinity")
+        if self._running.get(worker) is failed:
+            precision, spec = self._precisions[worker], self.spec
+            if precision == "float32":
+                return False
+            if spec.dtype == precision:
+                _log.warning("%s gave NaN or infinity in %s and goes on in float32", spec.name, precision)
+                self._settle(dtype="float32", why=f"{precision} gave NaN or infinity")
+            self._close(worker)
         return True
 
     def _close(self, worker: int) -> None:

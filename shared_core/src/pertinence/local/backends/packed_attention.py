@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -79,7 +80,8 @@ def ways_for(device: str, dtype: torch.dtype, capability: tuple[int, int] | None
     # FlashAttention computes in half precision, from Ampere on.
     flash = dtype in (torch.float16, torch.bfloat16) and capability >= (8, 0)
     own = ("flash_attn",) if flash and find_spec("flash_attn") is not None else ()
-    return (*own, "varlen", "nested") if flash and _has_varlen() else (*own, "nested")
+    torchs = ("varlen", "varlen_plain") if flash and _has_varlen() else ()
+    return (*own, *torchs, "efficient", "nested")
 
 
 def register(way: str) -> str:
@@ -118,6 +120,24 @@ def _reference(query: Tensor, key: Tensor, value: Tensor, asking: Spans, read: S
     return torch.cat(seen)
 
 
+def _efficient(query: Tensor, key: Tensor, value: Tensor, asking: Spans, read: Spans, scale: float) -> Tensor:
+    """The kernel behind `_nested`, asked without nested tensors: they take as long as a small batch."""
+    seen: Tensor = torch.ops.aten._efficient_attention_forward(
+        query[None],
+        key[None],
+        value[None],
+        None,
+        asking.starts,
+        read.starts,
+        asking.longest,
+        read.longest,
+        0.0,
+        0,
+        scale=scale,
+    )[0]
+    return seen[0]
+
+
 def _nested(query: Tensor, key: Tensor, value: Tensor, asking: Spans, read: Spans, scale: float) -> Tensor:
     """torch's own kernels for nested tensors: the only one of these that also computes in float32."""
 
@@ -134,8 +154,21 @@ def _nested(query: Tensor, key: Tensor, value: Tensor, asking: Spans, read: Span
     return values
 
 
-def _varlen(query: Tensor, key: Tensor, value: Tensor, asking: Spans, read: Spans, scale: float) -> Tensor:
-    """The FlashAttention that comes with torch."""
+def _varlen(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    asking: Spans,
+    read: Spans,
+    scale: float,
+    *,
+    told_splits: bool = True,
+) -> Tensor:
+    """The FlashAttention that comes with torch.
+
+    Where an implementation splits sequences, the order of a sum depends on the longest one of the batch,
+    unless it is told not to; those that never split refuse to be told (`told_splits=False`).
+    """
     from torch.nn.attention.varlen import varlen_attn
 
     seen = varlen_attn(
@@ -146,7 +179,7 @@ def _varlen(query: Tensor, key: Tensor, value: Tensor, asking: Spans, read: Span
         read.starts,
         asking.longest,
         read.longest,
-        **_varlen_options(query.shape[-1], scale),
+        **_varlen_options(query.shape[-1], scale, told_splits),
     )
     assert isinstance(seen, Tensor)
     return seen
@@ -175,13 +208,13 @@ def _has_varlen() -> bool:
     return find_spec("torch.nn.attention.varlen") is not None
 
 
-def _varlen_options(dims: int, scale: float) -> dict[str, Any]:
+@cache
+def _varlen_options(dims: int, scale: float, told_splits: bool) -> Mapping[str, Any]:
     """What this version of torch can be told, of the two things that matter."""
     from torch.nn.attention.varlen import varlen_attn
 
     known = inspect.signature(varlen_attn).parameters
-    # One split, or the order of a sum would depend on the longest sequence of the batch.
-    options: dict[str, Any] = {"num_splits": 1} if "num_splits" in known else {}
+    options: dict[str, Any] = {"num_splits": 1} if told_splits and "num_splits" in known else {}
     if abs(scale - dims**-0.5) > 1e-9:
         options["scale"] = scale
     return options
@@ -191,5 +224,7 @@ _WAYS: Mapping[str, Way] = {
     "reference": _reference,
     "nested": _nested,
     "varlen": _varlen,
+    "varlen_plain": partial(_varlen, told_splits=False),
+    "efficient": _efficient,
     "flash_attn": _flash_attn,
 }

@@ -6,7 +6,9 @@ graphs was not yet measured.
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,7 +25,11 @@ try:
 except ImportError as error:
     raise MissingExtraError.of("the torch backend", "torch") from error
 
-__all__ = ["Replay", "Replaying", "record", "wanted"]
+__all__ = ["Recorder", "Replay", "Replaying", "wanted"]
+
+_log = logging.getLogger(__name__)
+# CUDA records one graph at a time in a process.
+_RECORDING = threading.Lock()
 
 # What a batch laid out as `PackedNetwork.laid_out` does gives, in a shape that was recorded.
 Replay = Callable[[np.ndarray[Any, Any]], torch.Tensor]
@@ -33,6 +39,8 @@ _COMMON = 3
 
 class Replaying:
     """A packed network whose common small shapes are recorded once and replayed; others run as they are.
+
+    So do those whose recording fails, or gives other numbers for another batch than the network does.
 
     Args:
         network: what runs.
@@ -48,9 +56,10 @@ class Replaying:
     ) -> None:
         self._network = network
         self._record = record
-        self._buckets = buckets
+        # What fills a batch up is read like any other sequence: it must have positions too.
+        self._buckets = [each for each in buckets if each.longest <= network.positions]
         self._seen: dict[Bucket, int] = {}
-        self.recorded: dict[Bucket, Replay] = {}
+        self.recorded: dict[Bucket, Replay | None] = {}
 
     def run(self, batch: Packed) -> torch.Tensor:
         """What the network gives for the batch."""
@@ -62,8 +71,27 @@ class Replaying:
             return self._network.run(batch)
         row = self._network.laid_out(filled(batch, bucket, self._network.filler))
         if bucket not in self.recorded:
-            self.recorded[bucket] = self._record(self._network, bucket, row)
-        return self.recorded[bucket](row)[: batch.rows]
+            self.recorded[bucket] = self._proven(bucket, row)
+        replay = self.recorded[bucket]
+        return self._network.run(batch) if replay is None else replay(row)[: batch.rows]
+
+    def _proven(self, bucket: Bucket, row: np.ndarray[Any, Any]) -> Replay | None:
+        """The recording of a shape; None if it cannot be made, or repeats what it once gave."""
+        # The same sequences of other tokens.
+        other = row.copy()
+        other[: bucket.tokens] = np.roll(row[: bucket.tokens], 1)
+        try:
+            replay = self._record(self._network, bucket, row)
+            given = replay(other)
+            there = on_device(other, self._network.device)
+            expected = self._network.compute(there, bucket.tokens, bucket.longest)
+            if bool((given - expected).abs().max() <= self._network.roundings(16, expected)):
+                return replay
+            reason: object = "it gives other numbers"
+        except RuntimeError as error:
+            reason = error
+        _log.warning("batches of %d tokens are not replayed: %s", bucket.tokens, reason)
+        return None
 
 
 def wanted() -> bool:
@@ -71,27 +99,39 @@ def wanted() -> bool:
     return os.environ.get("PERTINENCE_CUDA_GRAPHS") == "1" and torch.cuda.is_available()
 
 
-def record(network: PackedNetwork, bucket: Bucket, row: np.ndarray[Any, Any]) -> Replay:
-    """One shape, as a CUDA graph over a buffer of its own."""
-    held = on_device(row, network.device)
+class Recorder:
+    """Records shapes as CUDA graphs, each over a buffer of its own; what lies between is shared.
 
-    def compute() -> torch.Tensor:
-        return network.compute(held, bucket.tokens, bucket.longest)
+    Replays therefore follow one another, on the stream of one worker.
+    """
 
-    # What is made on first use, such as workspaces, is made before the recording and on another stream.
-    aside = torch.cuda.Stream(network.device)  # type: ignore[no-untyped-call]
-    aside.wait_stream(torch.cuda.current_stream(network.device))
-    with torch.cuda.stream(aside):
-        for _ in range(2):
-            compute()
-    torch.cuda.current_stream(network.device).wait_stream(aside)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        given = compute()
+    def __init__(self) -> None:
+        self._pool: Any = None
 
-    def replay(later: np.ndarray[Any, Any]) -> torch.Tensor:
-        held.copy_(torch.from_numpy(later).pin_memory(), non_blocking=True)
-        graph.replay()
-        return given.clone()
+    def __call__(self, network: PackedNetwork, bucket: Bucket, row: np.ndarray[Any, Any]) -> Replay:
+        """One shape."""
+        held = on_device(row, network.device)
 
-    return replay
+        def compute() -> torch.Tensor:
+            return network.compute(held, bucket.tokens, bucket.longest)
+
+        with _RECORDING:
+            # What is made on first use, such as workspaces, is made before the recording, on another stream.
+            aside = torch.cuda.Stream(network.device)  # type: ignore[no-untyped-call]
+            aside.wait_stream(torch.cuda.current_stream(network.device))
+            with torch.cuda.stream(aside):
+                for _ in range(2):
+                    compute()
+            torch.cuda.current_stream(network.device).wait_stream(aside)
+            self._pool = self._pool or torch.cuda.graph_pool_handle()
+            graph = torch.cuda.CUDAGraph()
+            # torch's own stream for recordings lies on the card that recorded first. Other threads may go on.
+            with torch.cuda.graph(graph, self._pool, aside, capture_error_mode="thread_local"):
+                given = compute()
+
+        def replay(later: np.ndarray[Any, Any]) -> torch.Tensor:
+            held.copy_(torch.from_numpy(later).pin_memory(), non_blocking=True)
+            graph.replay()
+            return given.clone()
+
+        return replay

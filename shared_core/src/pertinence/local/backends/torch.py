@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,8 +16,8 @@ from pertinence.errors import MissingExtraError, ModelError
 from pertinence.local.backends.fit import watched
 from pertinence.local.backends.lean import make_lean
 from pertinence.local.backends.packed import unpacked
-from pertinence.local.backends.packed_graphs import Replaying, record, wanted
-from pertinence.local.backends.torch_devices import on_device
+from pertinence.local.backends.packed_graphs import Recorder, Replaying, wanted
+from pertinence.local.backends.torch_devices import check_answers, on_device, relieve
 from pertinence.local.backends.torch_running import OnDevice, packed_if_safe
 from pertinence.local.batching import Batch
 from pertinence.local.embedding.batches import TextBatch
@@ -44,6 +45,9 @@ __all__ = [
 
 M = TypeVar("M", bound=torch.nn.Module)
 
+# While transformers loads, torch's default precision and some of its own methods are others, for all threads.
+_LOADING = threading.Lock()
+
 
 class TorchBackend(OnDevice):
     """The network of a `sentence_transformers.CrossEncoder`, fed with packed or with exact-length batches."""
@@ -56,11 +60,12 @@ class TorchBackend(OnDevice):
             make_lean(self._model)
         self._token_types = spec.token_types
         super().__init__(encoder.device, _dtype_of(self._model), self._packed)
-        self._replaying = Replaying(self._packed, record) if self._packed and wanted() else None
+        self._replaying = Replaying(self._packed, Recorder()) if self._packed and wanted() else None
 
     def close(self) -> None:
         """Give the model's memory back."""
         del self._model, self._packed, self._replaying
+        relieve()
 
     def _outputs(self, batch: Batch | Packed) -> torch.Tensor:
         """Raw outputs of shape (rows, labels)."""
@@ -95,6 +100,7 @@ class TorchEmbeddingBackend(OnDevice):
     def close(self) -> None:
         """Give the model's memory back."""
         del self._network, self._further, self._packed
+        relieve()
 
     def _outputs(self, batch: Batch | Packed) -> torch.Tensor:
         """Vectors of shape (rows, dims)."""
@@ -108,7 +114,7 @@ class TorchEmbeddingBackend(OnDevice):
             assert isinstance(batch, TextBatch)
             kinds = batch.prompts
             features = partial(_picked, self._network(_inputs(batch, self._device, self._token_types)))
-        vectors = torch.empty(len(kinds), self._dims, device=self._device)
+        vectors = torch.empty(len(kinds), self._dims, dtype=torch.float32, device=self._device)
         # What comes after the network takes one length of prompt for all rows.
         for kind in np.unique(kinds, axis=0):
             rows = np.flatnonzero((kinds == kind).all(axis=1))
@@ -195,7 +201,8 @@ def _load(kind: type[M], spec: ModelSpec, folder: Path) -> M:
             "token": options.token,
             "cache_folder": options.cache_folder,
         }
-    with _no_progress_bar(), watched() as misfits:
+    check_answers(spec.device)
+    with _LOADING, _no_progress_bar(), watched() as misfits:
         try:
             model: M = kind(
                 str(folder),

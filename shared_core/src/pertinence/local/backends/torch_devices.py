@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from pertinence.errors import MissingExtraError
+from pertinence.errors import MissingExtraError, ModelError
 from pertinence.local.backends.packed_attention import ways_for
 from pertinence.local.backends.running import Collect
 from pertinence.local.devices import Card, Found, devices_for, precision_on
@@ -24,6 +24,7 @@ except ImportError as error:
 __all__ = [
     "attention_ways",
     "batch_tokens_on",
+    "check_answers",
     "describe",
     "fetched",
     "find",
@@ -43,6 +44,8 @@ _CPU_BATCH_TOKENS = 1024
 # A batch should take the card several times as long as the launches of its kernels take the CPU.
 _GPU_BATCH_TOKENS = {torch.float32: 16_384}
 _GPU_BATCH_TOKENS_LOW = 65_536
+# cudaErrorMemoryAllocation: what is allocated beside torch's own allocator, such as pinned memory, says so.
+_CUDA_OUT_OF_MEMORY = 2
 
 
 def find() -> Found:
@@ -117,6 +120,8 @@ def on_device(array: np.ndarray[Any, Any], device: torch.device) -> torch.Tensor
 
 def is_full(error: BaseException) -> bool:
     """Whether an error says that the device's memory ran out."""
+    if isinstance(error, torch.AcceleratorError):
+        return getattr(error, "error_code", None) == _CUDA_OUT_OF_MEMORY
     return isinstance(error, torch.OutOfMemoryError)
 
 
@@ -125,10 +130,30 @@ def is_lost(error: BaseException) -> bool:
     return isinstance(error, torch.AcceleratorError) and not is_full(error)
 
 
+def check_answers(device: str) -> None:
+    """Refuse a card whose context an error has ended: nothing in this process can use it any more.
+
+    Raises:
+        ModelError: that is so; the process must be started anew.
+    """
+    if not device.startswith("cuda"):
+        return
+    try:
+        torch.cuda.synchronize(device)
+    except RuntimeError as error:
+        raise ModelError(
+            f"{device} does not answer in this process any more, which must be started anew: {error}"
+        ) from error
+
+
 def relieve() -> None:
     """Give memory that torch keeps for later back to the devices."""
     if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+        try:
+            torch.cuda.empty_cache()
+        except RuntimeError as error:
+            # A card that failed has nothing to give back; what failed is told where it was asked.
+            _log.debug("no memory was given back: %s", error)
 
 
 def describe(device: torch.device) -> str:
