@@ -14,7 +14,7 @@ from transformers import BertConfig, BertForSequenceClassification
 
 from recipe.calibrate import Judged, off_by
 from recipe.calibrate import fit as fit_line
-from recipe.languages import Frenchness
+from recipe.languages import STEEPNESS, LanguageUnit
 from recipe.languages import fit as fit_language
 from recipe.package import fold
 
@@ -29,10 +29,10 @@ def judged(rng: np.random.Generator, *, french: float, shift: float, questions: 
 
 def test_one_fit_is_honest_about_two_languages_of_which_one_has_fewer_right_candidates() -> None:
     rng = np.random.default_rng(3)
-    parts = {"piaf-fr": judged(rng, french=0.5, shift=-2.5), "epqa-en": judged(rng, french=-0.5, shift=0.5)}
+    parts = {"piaf-fr": judged(rng, french=1, shift=-2.5), "epqa-en": judged(rng, french=-1, shift=0.5)}
     fitted = fit_line(parts)
     assert fitted["slope"] == pytest.approx(0.5, abs=0.05)
-    assert fitted["french"]["weight"] == pytest.approx(-3, abs=0.3)
+    assert fitted["french"] == pytest.approx(-1.5, abs=0.15)
     for name in parts:
         assert off_by(fitted["reliability"][name]) < 0.03
         assert off_by(fitted["one_line"][name]) > 0.1
@@ -45,12 +45,13 @@ def test_the_language_is_read_where_it_is_written_and_not_where_relevance_is() -
     french = rng.random(2000) < 0.5
     read = rng.normal(size=(2000, 8))
     read[:, 2] = np.where(french, 1.0, -3.0) + rng.normal(0, 0.1, size=2000)
-    found = fit_language(read, np.where(french, "fr", "en").tolist())
-    values = found.of(read)
-    assert values[french].mean() == pytest.approx(0.5)
-    assert values[~french].mean() == pytest.approx(-0.5)
-    assert values[french].std() < 0.06
-    assert abs(found.direction[2]) > 10 * abs(np.delete(found.direction, 2)).max()
+    weight, bias = fit_language(read, np.where(french, "fr", "en").tolist())
+    said = read @ weight + bias
+    assert said[french].mean() == pytest.approx(STEEPNESS)
+    assert said[~french].mean() == pytest.approx(-STEEPNESS)
+    # Within a language hardly anything is left of what it says, so no order changes.
+    assert np.tanh(said[french]).std() < 1e-3
+    assert abs(weight[2]) > 10 * abs(np.delete(weight, 2)).max()
 
 
 def test_the_folded_head_says_what_was_fitted() -> None:
@@ -64,18 +65,21 @@ def test_the_folded_head_says_what_was_fitted() -> None:
     )
     torch.manual_seed(5)
     model = BertForSequenceClassification(config).eval()
-    language = Frenchness(direction=np.linspace(-1, 1, 16), shift=0.3)
     ids = torch.arange(2, 26).view(3, 8)
-    with torch.inference_mode():
-        read = model.bert(input_ids=ids).pooler_output
-        logits = model(input_ids=ids).logits[:, 0]
-    calibration = {
-        "slope": 0.7,
-        "shift": -0.4,
-        "french": {"weight": -1.5, "direction": language.direction.tolist(), "shift": language.shift},
-    }
-    fold(model, calibration)
-    with torch.inference_mode():
-        folded = model(input_ids=ids).logits[:, 0]
-    wanted = 0.7 * logits.numpy() - 0.4 - 1.5 * language.of(read.numpy())
-    np.testing.assert_allclose(folded.numpy(), wanted, atol=1e-5)
+
+    def outputs() -> tuple[np.ndarray, np.ndarray]:
+        with torch.inference_mode():
+            given = model.bert(input_ids=ids)
+            logits = model.classifier(given.pooler_output)[:, 0]
+        return given.last_hidden_state[:, 0].numpy(), logits.numpy()
+
+    # Its unit has a part in the logit, the same for all three: so nothing is lost by giving it up.
+    with torch.no_grad():
+        model.bert.pooler.dense.weight[5] = 0
+        model.bert.pooler.dense.bias[5] = 0.3
+    first, logits = outputs()
+    weight = np.linspace(-1, 1, 16)
+    unit = LanguageUnit(unit=5, usual=float(np.tanh(0.3)), weight=weight.tolist(), bias=0.2)
+    fold(model, {"slope": 0.7, "shift": -0.4, "french": -1.5, "language": unit.to_dict()})
+    wanted = 0.7 * logits - 0.4 - 1.5 * np.tanh(first @ weight + 0.2)
+    np.testing.assert_allclose(outputs()[1], wanted, atol=1e-5)

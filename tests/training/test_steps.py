@@ -14,6 +14,7 @@ from pertinence import Reranker
 from pertinence.testing import FakeScorer
 from recipe.averaging import Average
 from recipe.batches import Groups
+from recipe.between import mean
 from recipe.losses import listwise, pairwise
 from recipe.mine import mined
 from recipe.model import classifier
@@ -151,3 +152,9 @@ def test_the_average_is_applied_for_a_while_and_taken_back() -> None:
     with average.applied(model):
         assert model.weight.item() == pytest.approx(expected)
     assert model.weight.item() == 3
+
+
+def test_weights_between_two_trainings_lie_on_the_line_between_them() -> None:
+    first, second = ({"a": torch.tensor([value, 2.0])} for value in (1.0, 3.0))
+    assert mean(first, second, 0.25)["a"].tolist() == [1.5, 2.0]
+    assert mean(first, second, 1)["a"].tolist() == [3.0, 2.0]

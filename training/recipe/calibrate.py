@@ -1,6 +1,6 @@
 """Fit what turns the trained logit into an honest probability, on questions never trained on.
 
-    python -m recipe.calibrate --prepared runs/prepared --weights runs/second/final --to runs/calibration.json
+    python -m recipe.calibrate --prepared runs/prepared --weights runs/both --to runs/calibration.json
 
 Platt (1999): a logistic regression on the logit, here with a second term for the language, by which the share
 of right candidates differs. French and English weigh the same, however many questions each has.
@@ -36,7 +36,7 @@ class Judged:
 
     Attributes:
         logits: as trained, shape (pairs,).
-        french: of the pair, shape (pairs,); about .5 for French, -.5 for English.
+        french: of the pair, shape (pairs,); 1 for French, -1 for English.
         labels: 1 where the passage answers the question, else 0, shape (pairs,).
         questions: number of each pair's question and form, shape (pairs,); what is ranked together.
     """
@@ -62,23 +62,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sets = training_sets()
     with torch.inference_mode():
         groups = Groups(args.prepared / "groups.jsonl.gz", seed=0)
-        french = languages.learn(model, encoder, groups, min(args.most or 1000, languages.QUESTIONS))
+        unit = languages.learn(model, encoder, groups, min(args.most or 1000, languages.QUESTIONS))
+        unit.put_into(model)
         parts = {
-            "piaf-fr": _judged(model, encoder, french, sets.piaf, sets.piaf_held_out[: args.most]),
-            "epqa-en": _judged(model, encoder, french, sets.epqa, sets.epqa_held_out[: args.most]),
+            "piaf-fr": _judged(model, encoder, unit, sets.piaf, sets.piaf_held_out[: args.most]),
+            "epqa-en": _judged(model, encoder, unit, sets.epqa, sets.epqa_held_out[: args.most]),
         }
     fitted = fit(parts)
     print(json.dumps(fitted, indent=2))
-    fitted["french"] |= {"direction": french.direction.tolist(), "shift": french.shift}
+    fitted["language"] = unit.to_dict()
     args.to.write_text(json.dumps(fitted, indent=2) + "\n", encoding="utf-8")
 
 
 def fit(parts: Mapping[str, Judged]) -> dict[str, Any]:
     """Slope and shift of the logit, weight of the language, and how reliable what they give is, set by set.
 
-    `one_line` is the reliability of a line of the logit alone. Its order is the logit's; the language moves
-    the candidates of one question a little apart, and `rr` says what that does to the order: MRR@10 by the
-    logit alone, and by both.
+    `one_line` is the reliability of a line of the logit alone. Its order is the logit's; where a passage is
+    not plainly of one language, the second term may change it, and `rr` says whether: MRR@10 by the logit
+    alone, and by both.
     """
     labels = np.concatenate([part.labels for part in parts.values()])
     weights = np.concatenate([np.full(len(part.labels), 1 / len(part.labels)) for part in parts.values()])
@@ -94,7 +95,7 @@ def fit(parts: Mapping[str, Judged]) -> dict[str, Any]:
     return {
         "slope": slope,
         "shift": shift,
-        "french": {"weight": french},
+        "french": french,
         "pairs": {name: len(part.labels) for name, part in parts.items()},
         "reliability": {name: reliability(_sigmoid(said[name]), part.labels) for name, part in parts.items()},
         "one_line": {
@@ -130,7 +131,7 @@ def off_by(bins: Sequence[Mapping[str, float]]) -> float:
 def _judged(
     model: BertForSequenceClassification,
     encoder: Tokenizer,
-    french: languages.Frenchness,
+    unit: languages.LanguageUnit,
     data: Collection,
     queries: Sequence[str],
 ) -> Judged:
@@ -143,10 +144,10 @@ def _judged(
             pairs += [(data.queries[query], text) for text in texts]
             labels += [float(data.qrels[query].get(passage, 0) > 0)] * len(texts)
             questions += [2 * number + form for form in range(len(texts))]
-    read = vectors(model, encoder, pairs, batch_tokens=2048)
+    pooled = model.bert.pooler(vectors(model, encoder, pairs, batch_tokens=2048)[:, None])
     return Judged(
-        logits=model.classifier(read)[:, 0].double().numpy(),
-        french=french.of(read.double().numpy()),
+        logits=model.classifier(pooled)[:, 0].double().numpy(),
+        french=pooled[:, unit.unit].double().numpy(),
         labels=np.array(labels),
         questions=np.array(questions),
     )

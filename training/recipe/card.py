@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from recipe import plots
+from recipe.between import SHARE
 from recipe.calibrate import off_by
 from recipe.data import load
 
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         **{f"questions_{name}": f"{count:,}" for name, count in about["questions"].items()},
         "documentation": ", ".join(f"{name} {version}" for name, version in about["documentation"].items()),
         "mix": mix(first["questions"]),
+        "share": f"{SHARE:g}",
         "figures": figures_table(reports, shares),
         "notes": "\n".join(f"- {note}" for note in figures_notes(reports)),
         "curve": curve_table(curve),

@@ -15,6 +15,7 @@ import torch
 from transformers import BertForSequenceClassification
 
 from pertinence.local.weights import SCALE, dequantise, quantise
+from recipe.between import mean
 from recipe.curve import Curve
 from recipe.model import MAX_LENGTH, classifier, lean, tokenizer
 from recipe.package import SMALLEST, fold
@@ -38,36 +39,31 @@ def measure(place: Place, workers: int = 2) -> None:
 
 
 def _measure(worker: Worker, place: Place) -> None:
-    final = place.run / "second" / "final"
-    model = _read(final)
+    folder = place.run / "both"
+    model = lean(classifier(folder, seed=0))
     with torch.no_grad():
         FORMS[place.form](model, place.run)
-    curve = Curve(tokenizer(final, MAX_LENGTH), place.queries)
+    curve = Curve(tokenizer(folder, MAX_LENGTH), place.queries)
     curve.point(place.to, 0, model, worker)
 
 
-def _read(final: Path) -> BertForSequenceClassification:
-    return lean(classifier(final, seed=0))
-
-
-def _as_trained(model: BertForSequenceClassification, run: Path) -> None:
+def _as_they_are(model: BertForSequenceClassification, run: Path) -> None:
     pass
+
+
+def _between(share: float) -> Callable[[BertForSequenceClassification, Path], None]:
+    """So much of the way from the first phase's end to the second's."""
+
+    def change(model: BertForSequenceClassification, run: Path) -> None:
+        ends = (lean(classifier(run / phase / "final", seed=0)).state_dict() for phase in ("first", "second"))
+        model.load_state_dict(mean(*ends, share))
+
+    return change
 
 
 def _last_step(model: BertForSequenceClassification, run: Path) -> None:
     state = torch.load(run / "second" / "state.pt", weights_only=True, map_location="cpu")
     model.load_state_dict(state["model"])
-
-
-def _first_phase(model: BertForSequenceClassification, run: Path) -> None:
-    model.load_state_dict(_read(run / "first" / "final").state_dict())
-
-
-def _half_way(model: BertForSequenceClassification, run: Path) -> None:
-    """The mean of both ends (Wortsman et al. 2022, arXiv:2109.01903)."""
-    begin = dict(_read(run / "first" / "final").named_parameters())
-    for name, value in model.named_parameters():
-        value.lerp_(begin[name], 0.5)
 
 
 def _calibrated(model: BertForSequenceClassification, run: Path) -> None:
@@ -83,10 +79,11 @@ def _stored(model: BertForSequenceClassification, run: Path) -> None:
 
 
 FORMS: dict[str, Callable[[BertForSequenceClassification, Path], None]] = {
-    "both phases": _as_trained,
-    "the first phase alone": _first_phase,
-    "half way between both": _half_way,
-    "the last step's weights, no average": _last_step,
-    "calibrated, with the language in the head": _calibrated,
+    "a quarter of the way from the first phase to the second": _as_they_are,
+    "the first phase": _between(0),
+    "half way": _between(0.5),
+    "the second phase": _between(1),
+    "the second phase's last step, no average": _last_step,
+    "a quarter of the way, calibrated, with the language in the head": _calibrated,
     "the same, stored in int8": _stored,
 }

@@ -83,10 +83,10 @@ def vectors(
     *,
     batch_tokens: int,
 ) -> torch.Tensor:
-    """What the head reads of each pair, in input order, of shape (pairs, hidden size)."""
+    """The first token's vector of each pair, before pooler and head, of shape (pairs, hidden size)."""
 
     def read(**inputs: torch.Tensor) -> torch.Tensor:
-        return model.bert(**inputs).pooler_output
+        return model.bert(**inputs).last_hidden_state[:, 0]
 
     return _by_length(read, model, encoder, pairs, batch_tokens)
 

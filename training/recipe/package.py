@@ -1,6 +1,6 @@
 """From trained weights to the files of pertinence-mini: int8 weights, once, and an ONNX graph over them.
 
-python -m recipe.package --weights runs/second/final --to MODEL
+python -m recipe.package --weights runs/both --to MODEL
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pertinence.local.export import write_onnx
 from pertinence.local.loading import resolve
 from pertinence.local.weights import SCALE, WEIGHTS, dequantise, quantise
 from pertinence.options import Options
+from recipe.languages import LanguageUnit
 from recipe.model import BASE_MODEL, TOKENIZER
 
 # Below this a matrix is not worth a scale per row: the head, the token types.
@@ -54,12 +55,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def fold(model: BertForSequenceClassification, calibration: dict[str, Any]) -> None:
-    """Make what was fitted part of the head, so that every runtime calibrates for free."""
-    slope, french = calibration["slope"], calibration["french"]
-    direction = torch.tensor(french["direction"], dtype=torch.float32)
+    """Make what was fitted part of pooler and head, so that every runtime calibrates for free."""
+    unit = LanguageUnit.of(calibration["language"])
+    unit.put_into(model)
     with torch.no_grad():
-        model.classifier.weight.mul_(slope).add_(french["weight"] * direction)
-        model.classifier.bias.mul_(slope).add_(calibration["shift"] + french["weight"] * french["shift"])
+        model.classifier.weight.mul_(calibration["slope"])
+        model.classifier.bias.mul_(calibration["slope"]).add_(calibration["shift"])
+        model.classifier.weight[0, unit.unit] = calibration["french"]
 
 
 def package(model: BertForSequenceClassification, weights: Path, folder: Path) -> None:
