@@ -37,7 +37,7 @@ def test_the_page_tells_what_is_done_and_how_far_it_is_from_the_whole(tmp_path: 
         (run / "questions.json").write_text(json.dumps(figures))
         (run / "settings.json").write_text(json.dumps({"steps": 12, "curve_queries": 2}))
         bins = [{"pairs": 2, "said": 0.5, "found": 0.25}]
-        (run / "calibration.json").write_text(json.dumps({"reliability": dict.fromkeys(COLUMNS, bins)}))
+        (run / "calibration.json").write_text(json.dumps({"one_line": dict.fromkeys(COLUMNS, bins)}))
 
     done("first", "the first phase", 0.5)
     done("first", "three layers of six", 0.25)

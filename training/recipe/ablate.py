@@ -44,11 +44,11 @@ VARIANTS = {
         "the first phase": Variant(),
         "English vocabulary": Variant(preparing=("--english",)),
         "no questions made of French passages": Variant(training=("--without", "cloze")),
-        "no documented functions": Variant(training=("--without", "functions")),
-        "questions as they are": Variant(training=("--varied", "0")),
         "pairwise loss": Variant(training=("--loss", "pairwise")),
         "three layers of six": Variant(training=("--layers", "3")),
         "one wrong passage a question": Variant(training=("--negatives", "1")),
+        "no documented functions": Variant(training=("--without", "functions")),
+        "questions as they are": Variant(training=("--varied", "0")),
         "passages uncut": Variant(training=("--excerpts", "0")),
         "functions without the bi-encoder's judgement": Variant(training=("--soft", "0")),
     },
@@ -163,10 +163,10 @@ def apart(values: dict[str, float], others: dict[str, float]) -> str:
 
 
 def _honesty(run: Path, phase: str) -> list[str]:
-    """Expected calibration error (Guo et al. 2017, arXiv:1706.04599) after the fitted line, per language."""
+    """Expected calibration error (Guo et al. 2017, arXiv:1706.04599) after one line of the logit."""
     if phase != "second":
         return []
-    reliability = json.loads((run / "calibration.json").read_text(encoding="utf-8"))["reliability"]
+    reliability = json.loads((run / "calibration.json").read_text(encoding="utf-8"))["one_line"]
     return [f"{calibrate.off_by(reliability[data]):.3f}" for data in COLUMNS]
 
 
