@@ -3,8 +3,8 @@
     python examples/demo.py        # or: nox -s demo
 
 In each framework a first stage in memory returns the whole corpus in the order of BM25, which counts
-shared words; Pertinence then reads every passage together with the question. The last two questions are
-the hardest: a passage that shares their words answers something else.
+shared words; Pertinence then reads every passage together with the question. The last question is the
+hardest: a passage that shares its words answers something else, and is put first.
 """
 
 from __future__ import annotations
