@@ -109,13 +109,13 @@ CARDS: tuple[Card, ...] = (
             Published(
                 protocol="piaf-fr-bm25-20",
                 dataset="piaf-fr",
-                metrics={"MRR@10": 0.772, "nDCG@10": 0.799},
+                metrics={"MRR@10": 0.779, "nDCG@10": 0.805},
                 source="packages/pertinence-mini",
             ),
             Published(
                 protocol="epqa-en-judged",
                 dataset="epqa-en",
-                metrics={"MRR@10": 0.872, "nDCG@10": 0.871},
+                metrics={"MRR@10": 0.887, "nDCG@10": 0.878},
                 source="packages/pertinence-mini",
             ),
         ),
