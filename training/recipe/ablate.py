@@ -58,7 +58,6 @@ VARIANTS = {
         "no titles": Variant(training=("--titles", "0")),
         "pairs weighed as drawn": Variant(training=("--sampled",)),
         "softmax alone": Variant(training=("--pointwise", "0")),
-        "where it begins": Variant(training=("--steps", "1", "--curve-every", "1", "--learning-rate", "0")),
     },
 }
 NAMES = {**{phase: tuple(variants) for phase, variants in VARIANTS.items()}, "finish": tuple(finish.FORMS)}

@@ -84,6 +84,6 @@ FORMS: dict[str, Callable[[BertForSequenceClassification, Path], None]] = {
     "half way": _between(0.5),
     "the second phase": _between(1),
     "the second phase's last step, no average": _last_step,
-    "a quarter of the way, calibrated, with the language in the head": _calibrated,
-    "the same, stored in int8": _stored,
+    "a quarter of the way, calibrated, a unit told the language": _calibrated,
+    "the same, stored in int8: what ships": _stored,
 }
