@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from recipe import plots
 from recipe.between import SHARE
-from recipe.calibrate import off_by
+from recipe.calibrate import off_by, reliability
 from recipe.data import load
 
 PHASES = ("first", "second")
@@ -37,8 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = _json(args.to / "config.json")
     curve = learning_curve(args.run)
     plots.learning_curve(curve, args.to / "curve.svg")
-    plots.reliability(calibration["reliability"], args.to / "reliability.svg")
     figures = {name: args.run / "figures" / name for name in CANDIDATES}
+    dev = {name: on_dev(name, figures[name]) for name in calibration["reliability"]}
+    plots.reliability(dev, args.to / "reliability.svg")
     reports = {name: _json(folder / "report.json")["results"][0] for name, folder in figures.items()}
     shares = {name: answerable(name, folder) for name, folder in figures.items()}
     card = (TEMPLATES / "card.md").read_text(encoding="utf-8")
@@ -56,8 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "notes": "\n".join(f"- {note}" for note in figures_notes(reports)),
         "curve": curve_table(curve),
         "pairs": f"{sum(calibration['pairs'].values()):,}",
-        "reliability": reliability_table(calibration),
-        **honesty(calibration),
+        "reliability": reliability_table(dev),
+        **honesty(calibration, dev),
     }.items():
         card = card.replace(f"<<{name}>>", text)
     if "<<" in card:
@@ -128,14 +131,23 @@ def answerable(name: str, figures: Path) -> float:
 
     The others count as 0 in every order, so a mean over the answerable ones is the mean over this share.
     """
-    qrels, asked, found = load(name, "dev").qrels, set(), set()
+    pairs = list(_judged(name, figures))
+    return len({query for query, _, right in pairs if right}) / len({query for query, _, _ in pairs})
+
+
+def on_dev(name: str, figures: Path) -> list[dict[str, float]]:
+    """Reliability of the probabilities on the reranked candidates, which nothing was fitted on."""
+    _, logits, labels = zip(*_judged(name, figures), strict=True)
+    return reliability(1 / (1 + np.exp(-np.array(logits))), np.array(labels, dtype=float))
+
+
+def _judged(name: str, figures: Path) -> Iterator[tuple[str, float, bool]]:
+    """Question, logit and whether it is right, of every reranked candidate."""
+    qrels = load(name, "dev").qrels
     with next(figures.glob("runs/*/pertinence-mini.trec")).open(encoding="utf-8") as run:
         for line in run:
-            query, _, passage, *_ = line.split()
-            asked.add(query)
-            if qrels[query].get(passage, 0) > 0:
-                found.add(query)
-    return len(found) / len(asked)
+            query, _, passage, _, logit, _ = line.split()
+            yield query, float(logit), qrels[query].get(passage, 0) > 0
 
 
 def curve_table(curve: list[dict[str, Any]]) -> str:
@@ -148,21 +160,22 @@ def curve_table(curve: list[dict[str, Any]]) -> str:
     return "\n".join(rows)
 
 
-def reliability_table(calibration: dict[str, Any]) -> str:
+def reliability_table(bins_of: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
     """What the probability said beside what was found."""
     rows = ["| set | pairs | probability said | share relevant |", "|---|---|---|---|"]
-    for name, bins in calibration["reliability"].items():
-        rows += [f"| `{name}` | {b['pairs']} | {b['said']:.2f} | {b['found']:.2f} |" for b in bins]
+    for name, bins in bins_of.items():
+        rows += [f"| `{name}` | {b['pairs']:,} | {b['said']:.2f} | {b['found']:.2f} |" for b in bins]
     return "\n".join(rows)
 
 
-def honesty(calibration: dict[str, Any]) -> dict[str, str]:
-    """How far the probabilities are off, and the order, with the term for the language and without."""
+def honesty(calibration: dict[str, Any], dev: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[str, str]:
+    """How far the probabilities are off, on dev and where they were fitted; what that did to the order."""
     texts = {}
-    for name, bins in calibration["reliability"].items():
+    for name, bins in dev.items():
         language = name.rpartition("-")[2]
-        texts[f"off_{language}"] = f"{off_by(bins):.3f}"
-        texts[f"off_{language}_line"] = f"{off_by(calibration['one_line'][name]):.3f}"
+        texts[f"off_{language}_dev"] = f"{off_by(bins):.3f}"
+        for key, form in (("reliability", ""), ("one_line", "_line")):
+            texts[f"off_{language}{form}"] = f"{off_by(calibration[key][name]):.3f}"
         for by, value in calibration["rr"][name].items():
             texts[f"rr_{language}_{by}"] = f"{value:.3f}"
     return texts
