@@ -46,8 +46,8 @@ VARIANTS = {
         "no questions made of French passages": Variant(training=("--without", "cloze")),
         "pairwise loss": Variant(training=("--loss", "pairwise")),
         "three layers of six": Variant(training=("--layers", "3")),
-        "one wrong passage a question": Variant(training=("--negatives", "1")),
         "no documented functions": Variant(training=("--without", "functions")),
+        "one wrong passage a question": Variant(training=("--negatives", "1")),
         "questions as they are": Variant(training=("--varied", "0")),
         "passages uncut": Variant(training=("--excerpts", "0")),
         "functions without the bi-encoder's judgement": Variant(training=("--soft", "0")),
@@ -73,10 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--page", type=Path, default=PAGE, help="file of the tables")
     parser.add_argument("--run", type=Path, help="folder of recipe.run: its data, its first phase")
     parser.add_argument("--phases", nargs="+", choices=list(NAMES), default=list(NAMES))
+    parser.add_argument("--page-only", action="store_true", help="write the tables of what is done")
     parser.add_argument("--steps", type=int, help="of every run, whatever its phase")
     parser.add_argument("--queries", type=int, default=200, help="questions of each dev set's sample")
     args, others = parser.parse_known_args(arguments)
-    for phase in args.phases:
+    for phase in [] if args.page_only else args.phases:
         for name in NAMES[phase]:
             if not done(args.to, phase, name):
                 _run(args, phase, name, others)
