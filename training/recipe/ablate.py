@@ -152,6 +152,8 @@ def table(to: Path, phase: str) -> str:
             cells += [f"{fmean(values.values()):.3f}", away]
         whole = whole or found
         lines.append(f"| {' | '.join([name, *cells, *_honesty(run, phase)])} |")
+    if missing := [name for name in NAMES[phase] if name not in runs]:
+        lines += ["", f"Not run yet: {', '.join(missing)}."]
     return "\n".join(lines) + "\n"
 
 
