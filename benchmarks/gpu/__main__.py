@@ -40,7 +40,6 @@ def main() -> int:
         bench = Bench(arguments, Path(folder), report)
         for stage in arguments.stages:
             STAGES[stage](bench)
-            report.write()
     print(report.markdown())
     return 0
 

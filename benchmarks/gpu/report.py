@@ -30,8 +30,9 @@ class Report:
         print(stage, " ".join(f"{key}={_cell(value)}" for key, value in row.items()), flush=True)
 
     def note(self, text: str) -> None:
-        """What was left out, and why."""
+        """What was left out, and why; kept at once too."""
         self.notes.append(text)
+        self.write()
         print(text, flush=True)
 
     def write(self) -> None:

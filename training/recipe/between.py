@@ -19,6 +19,8 @@ from safetensors.torch import load_file, save_file
 from recipe.model import TOKENIZER
 
 WEIGHTS = "model.safetensors"
+# In the folder of a run.
+BOTH = "both"
 # Where English has gained and French has not lost: see ablation.md.
 SHARE = 0.25
 

@@ -26,6 +26,9 @@ CANDIDATES = {
     "scifact-en": "BM25's first 50",
 }
 
+# Question, logit and whether it is right, of one candidate.
+Judgement = tuple[str, float, bool]
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write README.md, NOTICE, curve.svg and reliability.svg into the model's folder."""
@@ -40,10 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     curve = learning_curve(args.run)
     plots.learning_curve(curve, args.to / "curve.svg")
     figures = {name: args.run / "figures" / name for name in CANDIDATES}
-    dev = {name: on_dev(name, figures[name]) for name in calibration["reliability"]}
+    judged = {name: list(_judged(name, folder)) for name, folder in figures.items()}
+    dev = {name: on_dev(judged[name]) for name in calibration["reliability"]}
     plots.reliability(dev, args.to / "reliability.svg")
     reports = {name: _json(folder / "report.json")["results"][0] for name, folder in figures.items()}
-    shares = {name: answerable(name, folder) for name, folder in figures.items()}
+    shares = {name: answerable(pairs) for name, pairs in judged.items()}
     card = (TEMPLATES / "card.md").read_text(encoding="utf-8")
     for name, text in {
         **{name: str(value) for name, value in second.items()},
@@ -126,23 +130,22 @@ def figures_notes(reports: dict[str, Any]) -> list[str]:
     return [" ".join(note.split()) for note in notes]
 
 
-def answerable(name: str, figures: Path) -> float:
+def answerable(pairs: Sequence[Judgement]) -> float:
     """Share of the reranked questions with a relevant passage among the candidates.
 
     The others count as 0 in every order, so a mean over the answerable ones is the mean over this share.
     """
-    pairs = list(_judged(name, figures))
     return len({query for query, _, right in pairs if right}) / len({query for query, _, _ in pairs})
 
 
-def on_dev(name: str, figures: Path) -> list[dict[str, float]]:
+def on_dev(pairs: Sequence[Judgement]) -> list[dict[str, float]]:
     """Reliability of the probabilities on the reranked candidates, which nothing was fitted on."""
-    _, logits, labels = zip(*_judged(name, figures), strict=True)
+    _, logits, labels = zip(*pairs, strict=True)
     return reliability(1 / (1 + np.exp(-np.array(logits))), np.array(labels, dtype=float))
 
 
-def _judged(name: str, figures: Path) -> Iterator[tuple[str, float, bool]]:
-    """Question, logit and whether it is right, of every reranked candidate."""
+def _judged(name: str, figures: Path) -> Iterator[Judgement]:
+    """Every reranked candidate of a set."""
     qrels = load(name, "dev").qrels
     with next(figures.glob("runs/*/pertinence-mini.trec")).open(encoding="utf-8") as run:
         for line in run:

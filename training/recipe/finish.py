@@ -15,7 +15,7 @@ import torch
 from transformers import BertForSequenceClassification
 
 from pertinence.local.weights import SCALE, dequantise, quantise
-from recipe.between import mean
+from recipe.between import BOTH, mean
 from recipe.curve import Curve
 from recipe.model import MAX_LENGTH, classifier, lean, tokenizer
 from recipe.package import SMALLEST, fold
@@ -39,7 +39,7 @@ def measure(place: Place, workers: int = 2) -> None:
 
 
 def _measure(worker: Worker, place: Place) -> None:
-    folder = place.run / "both"
+    folder = place.run / BOTH
     model = lean(classifier(folder, seed=0))
     with torch.no_grad():
         FORMS[place.form](model, place.run)

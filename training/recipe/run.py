@@ -32,7 +32,6 @@ PHASES = {
     "first": ["--titles", "0", "--sampled"],
     "second": ["--steps", "1200", "--learning-rate", "7e-5", "--made-first", "0", "--seed", "8"],
 }
-BOTH = "both"
 SMALL: dict[str, Any] = {
     "prepare": ["--most", "40"],
     "train": ["--steps", "4", "--curve-every", "4", "--curve-queries", "4", "--save-every", "2"],
@@ -76,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def phases(run: Path, prepared: Path, training: Sequence[str]) -> Path:
     """Train both phases, as far as they are not; the folder of the weights between them."""
     first, second = (run / name / "final" for name in PHASES)
-    both = run / BOTH
+    both = run / between.BOTH
     mined = run / "mined.jsonl.gz"
     same = ["--prepared", str(prepared)]
     if not trained(first):
