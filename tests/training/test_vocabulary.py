@@ -21,7 +21,7 @@ ENGLISH = "The reranker orders passages by relevance, e.g. requirements of therm
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("start")
-    counts = write_start({f"article {n}": [" ".join(WORDS)] * 3 for n in range(4)}, folder)
+    counts = write_start({"source": {f"article {n}": [" ".join(WORDS)] * 3 for n in range(4)}}, folder)
     assert counts["new"] >= 4
     assert counts["left"] > 2000
     return folder

@@ -7,12 +7,12 @@ import json
 import math
 import random
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from recipe.data import Collection, load
+from recipe import data
 from recipe.questions import excerpt, vary
 
 HELD_OUT_SHARE = 0.06
@@ -51,18 +51,18 @@ class TrainingSets:
         piaf_pool: passages of the articles that are learnt from -> their article.
     """
 
-    piaf: Collection
+    piaf: data.Collection
     piaf_pool: dict[str, str]
     piaf_train: tuple[str, ...]
     piaf_held_out: tuple[str, ...]
-    epqa: Collection
+    epqa: data.Collection
     epqa_train: tuple[str, ...]
     epqa_held_out: tuple[str, ...]
 
 
 def training_sets() -> TrainingSets:
     """Split by article in French and by question in English, by a hash that no run can change."""
-    piaf, epqa = load("piaf-fr", "train"), load("epqa-en", "train")
+    piaf, epqa = data.load("piaf-fr", "train"), data.load("epqa-en", "train")
     titles = {piaf.titles[p] for judged in piaf.qrels.values() for p in judged}
     piaf_held = {q for q in piaf.queries if _held_out(piaf.titles[next(iter(piaf.qrels[q]))])}
     epqa_held = {q for q in epqa.queries if _held_out(q)}
@@ -82,6 +82,7 @@ class Groups:
     """Every prepared question, and the groups of each step.
 
     Args:
+        sources: those to read; None is all.
         negatives: how many wrong passages a question meets.
         excerpts: share of the questions whose passages are cut.
         varied: share of the questions that are changed as someone in a hurry types.
@@ -97,6 +98,7 @@ class Groups:
         file: Path,
         *,
         seed: int,
+        sources: Collection[str] | None = None,
         negatives: int = 5,
         excerpts: float = 0.7,
         varied: float = 0.5,
@@ -108,25 +110,25 @@ class Groups:
         with gzip.open(file, "rt", encoding="utf-8") as lines:
             for line in lines:
                 row = json.loads(line)
-                self._rows.setdefault(row["source"], []).append(row)
+                if sources is None or row["source"] in sources:
+                    self._rows.setdefault(row["source"], []).append(row)
         self._seed, self._negatives = seed, negatives
         self._excerpts, self._varied, self._soft = excerpts, varied, soft
         self._titles, self._natural = titles, natural
 
-    def at(self, begun: Mapping[str, int], counts: Mapping[str, int], step: int) -> list[Group]:
+    def at(self, counts: Mapping[str, int], step: int) -> list[Group]:
         """The groups of one step, the same for every run with the same seed.
 
         A run that is cut and continued therefore sees what an uninterrupted one sees.
 
         Args:
-            begun: of each source, how many questions the steps before have taken.
-            counts: of each source, how many to take now.
+            counts: of each source, how many every step takes.
         """
         rng = random.Random(f"{self._seed}-{step}")
         return [
             self._group(row, rng)
             for source, count in counts.items()
-            for row in self._slice(source, begun.get(source, 0), count)
+            for row in self._slice(source, count * step, count)
         ]
 
     def _slice(self, source: str, begun: int, count: int) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What is done with the trained weights before they ship, and might be: each form of them, measured.
+"""What is done with the trained weights before they ship: each form of them, measured.
 
 `recipe.ablate` runs these beside its short trainings. Nothing is learnt here: the whole run's weights are
 read, changed in one way, and rerank the sample.
@@ -15,7 +15,6 @@ import torch
 from transformers import BertForSequenceClassification
 
 from pertinence.local.weights import SCALE, dequantise, quantise
-from recipe.between import BOTH, mean
 from recipe.curve import Curve
 from recipe.model import MAX_LENGTH, classifier, lean, tokenizer
 from recipe.package import SMALLEST, fold
@@ -39,7 +38,7 @@ def measure(place: Place, workers: int = 2) -> None:
 
 
 def _measure(worker: Worker, place: Place) -> None:
-    folder = place.run / BOTH
+    folder = place.run / "ranking" / "final"
     model = lean(classifier(folder, seed=0))
     with torch.no_grad():
         FORMS[place.form](model, place.run)
@@ -51,18 +50,8 @@ def _as_they_are(model: BertForSequenceClassification, run: Path) -> None:
     pass
 
 
-def _between(share: float) -> Callable[[BertForSequenceClassification, Path], None]:
-    """So much of the way from the first phase's end to the second's."""
-
-    def change(model: BertForSequenceClassification, run: Path) -> None:
-        ends = (lean(classifier(run / phase / "final", seed=0)).state_dict() for phase in ("first", "second"))
-        model.load_state_dict(mean(*ends, share))
-
-    return change
-
-
 def _last_step(model: BertForSequenceClassification, run: Path) -> None:
-    state = torch.load(run / "second" / "state.pt", weights_only=True, map_location="cpu")
+    state = torch.load(run / "ranking" / "state.pt", weights_only=True, map_location="cpu")
     model.load_state_dict(state["model"])
 
 
@@ -79,11 +68,8 @@ def _stored(model: BertForSequenceClassification, run: Path) -> None:
 
 
 FORMS: dict[str, Callable[[BertForSequenceClassification, Path], None]] = {
-    "a quarter of the way from the first phase to the second": _as_they_are,
-    "the first phase": _between(0),
-    "half way": _between(0.5),
-    "the second phase": _between(1),
-    "the second phase's last step, no average": _last_step,
-    "a quarter of the way, calibrated, a unit told the language": _calibrated,
+    "the trained weights, averaged over the last steps": _as_they_are,
+    "the last step's, no average": _last_step,
+    "averaged, calibrated, a unit told the language": _calibrated,
     "the same, stored in int8: what ships": _stored,
 }

@@ -23,9 +23,16 @@ from pertinence.local.weights import SCALE, dequantise, quantise
 from recipe.batches import Groups
 from recipe.model import vectors
 
-LANGUAGES = {"piaf": "fr", "cloze": "fr", "epqa": "en", "functions": "en"}
-# Questions of each source: two kinds of text a language, or it is the kind of text that is learnt.
-QUESTIONS = 200
+LANGUAGES = {
+    "piaf": "fr",
+    "services": "fr",
+    "twins_fr": "fr",
+    "epqa": "en",
+    "functions": "en",
+    "twins_en": "en",
+}
+# Questions of each source: several kinds of text a language, or it is the kind of text that is learnt.
+QUESTIONS = 150
 # The means of the languages stand this far out on the tanh: what is half as far is as flat.
 STEEPNESS = 8.0
 # Of the covariance. A number that hardly varies would else get a weight beside which int8 holds no other.
@@ -71,7 +78,7 @@ def learn(
     model: BertForSequenceClassification, encoder: Tokenizer, groups: Groups, questions: int
 ) -> LanguageUnit:
     """Read it off training questions and their passages, cut and misspelt as they are in training."""
-    drawn = groups.at({}, dict.fromkeys(LANGUAGES, questions), 0)
+    drawn = groups.at(dict.fromkeys(LANGUAGES, questions), 0)
     pairs = [(group.query, passage) for group in drawn for passage in group.passages]
     languages = [LANGUAGES[group.source] for group in drawn for _ in group.passages]
     read = vectors(model, encoder, pairs, batch_tokens=2048)

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import torch
 from tokenizers import Encoding, Tokenizer
-from transformers import AutoConfig, BertForSequenceClassification
+from torch.nn.functional import normalize
+from transformers import AttentionInterface, AutoConfig, BertForSequenceClassification, PreTrainedModel
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
 
 from pertinence.local.backends.lean import make_lean
 
 BASE_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 MAX_LENGTH = 256  # as long as the encoder and the training have seen
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
+_PLAIN = "plain"  # name of our attention in transformers' registry
 
 
 def base_folder() -> Path:
@@ -25,18 +28,22 @@ def base_folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def classifier(folder: Path, seed: int, layers: int | None = None) -> BertForSequenceClassification:
+def classifier(
+    folder: Path, seed: int, layers: int | None = None, dropout: float = 0.0
+) -> BertForSequenceClassification:
     """The encoder of `folder` under its one-logit head, a fresh one where it has none.
-
-    No dropout of attention: on a CPU its random numbers cost a quarter of the step.
 
     Args:
         folder: weights and configuration.
         seed: of the fresh head.
         layers: keep so many of the encoder's, evenly spread; None keeps all.
+        dropout: of the layers' outputs; never of attention. On a CPU its random numbers cost a quarter of
+            a step.
     """
     torch.manual_seed(seed)
-    config = AutoConfig.from_pretrained(folder, num_labels=1, attention_probs_dropout_prob=0.0)
+    config = AutoConfig.from_pretrained(
+        folder, num_labels=1, attention_probs_dropout_prob=0.0, hidden_dropout_prob=dropout
+    )
     model = BertForSequenceClassification.from_pretrained(folder, config=config, dtype=torch.float32)
     if layers is not None:
         every = model.bert.encoder.layer
@@ -51,6 +58,34 @@ def lean(model: BertForSequenceClassification) -> BertForSequenceClassification:
     if not make_lean(model.eval()):
         raise SystemExit("this transformers lays its layers out in another way than the recipe knows")
     return model
+
+
+def plain_attention(model: PreTrainedModel) -> None:
+    """Have the model compute attention as two products and a softmax, all in the products' precision.
+
+    With heads of 32 numbers in bfloat16 on a CPU, a step takes a little over half of what it does with
+    torch's fused attention, whose way back is slow there.
+    """
+    AttentionInterface.register(_PLAIN, _attention)
+    ALL_MASK_ATTENTION_FUNCTIONS.register(_PLAIN, sdpa_mask)
+    model.set_attn_implementation(_PLAIN)
+
+
+def _attention(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    *,
+    scaling: float,
+    **_: object,
+) -> tuple[torch.Tensor, None]:
+    """All of shape (batch, heads, tokens, dims) in, (batch, tokens, heads, dims) out."""
+    weights = (query * scaling) @ key.transpose(2, 3)
+    if attention_mask is not None:
+        weights = weights.masked_fill(~attention_mask, torch.finfo(weights.dtype).min)
+    return (weights.softmax(dim=-1) @ value).transpose(1, 2).contiguous(), None
 
 
 def tokenizer(folder: Path, max_length: int) -> Tokenizer:
@@ -91,17 +126,31 @@ def vectors(
     return _by_length(read, model, encoder, pairs, batch_tokens)
 
 
+def embeddings(
+    model: PreTrainedModel, encoder: Tokenizer, texts: Sequence[str], *, batch_tokens: int
+) -> torch.Tensor:
+    """The mean of each text's token vectors, made to length 1; shape (texts, hidden size)."""
+
+    def read(attention_mask: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
+        rows = model(attention_mask=attention_mask, **inputs).last_hidden_state.float()
+        real = attention_mask[:, :, None]
+        return normalize((rows * real).sum(dim=1) / real.sum(dim=1), dim=1)
+
+    return _by_length(read, model, encoder, texts, batch_tokens)
+
+
 def _by_length(
     read: Callable[..., torch.Tensor],
-    model: BertForSequenceClassification,
+    model: PreTrainedModel,
     encoder: Tokenizer,
-    pairs: Sequence[tuple[str, str]],
+    pairs: Sequence[tuple[str, str]] | Sequence[str],
     batch_tokens: int,
 ) -> torch.Tensor:
     """Rows of a table, in batches of like length so that little is padding."""
     encodings = encoder.encode_batch(list(pairs))
     order = sorted(range(len(pairs)), key=lambda i: len(encodings[i].ids))
-    device = next(model.parameters()).device
+    weights = next(model.parameters())
+    device, whole = weights.device, weights.dtype == torch.float32
     rows: list[torch.Tensor] = []
     start = 0
     while start < len(order):
@@ -109,7 +158,7 @@ def _by_length(
         while stop < len(order) and (stop + 1 - start) * len(encodings[order[stop]].ids) <= batch_tokens:
             stop += 1
         inputs = _padded([encodings[i] for i in order[start:stop]])
-        with torch.autocast(device.type, dtype=torch.bfloat16):
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=whole):
             rows.append(read(**{name: table.to(device) for name, table in inputs.items()}).float())
         start = stop
     inverse = torch.empty(len(order), dtype=torch.long)

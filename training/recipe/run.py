@@ -17,7 +17,7 @@ from typing import Any
 
 import pertinence_mini
 from pertinence.cli import main as pertinence
-from recipe import between, calibrate, card, mine, package, prepare, train
+from recipe import bilingual, calibrate, card, fetch, package, prepare, train
 from recipe.data import data_folder
 from recipe.model import TOKENIZER, base_folder
 
@@ -26,14 +26,11 @@ FIGURES = {"piaf-fr": 20, "epqa-en": 10, "scifact-en": 50}
 SAMPLES = {"scifact-en": 150}  # of 809 questions: their abstracts are long
 # The form whose verdict is shipped: the fastest on a CPU that ever passed.
 JUDGED = ["--only", "openvino/bfloat16"]
-# What the phases of the training do otherwise than recipe.train by default. The first learns what a question
-# and its answer have in common, among what BM25 confuses; the second what the first still confuses.
-PHASES = {
-    "first": ["--titles", "0", "--sampled"],
-    "second": ["--steps", "1200", "--learning-rate", "7e-5", "--made-first", "0", "--seed", "8"],
-}
+# In the folder of a run.
+PREPARED, BILINGUAL, RANKING = "prepared", "bilingual", "ranking"
 SMALL: dict[str, Any] = {
     "prepare": ["--most", "40"],
+    "bilingual": ["--steps", "2", "--texts", "8"],
     "train": ["--steps", "4", "--curve-every", "4", "--curve-queries", "4", "--save-every", "2"],
     "calibrate": ["--most", "8"],
     "samples": dict.fromkeys(FIGURES, 3),
@@ -46,22 +43,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--run", type=Path, required=True, help="folder of the run's state and figures")
-    parser.add_argument(
-        "--prepared", type=Path, help="folder of the prepared data (default: inside the run's)"
-    )
+    parser.add_argument("--sources", type=Path, help="what recipe.fetch wrote (default: inside the run's)")
     parser.add_argument("--to", type=Path, required=True, help="folder of the packaged model")
     parser.add_argument("--sample", type=int, help="measure the figures on so many questions of each set")
     parser.add_argument("--small", action="store_true", help="a rehearsal")
     args, training = parser.parse_known_args(arguments)
-    prepared = args.prepared or args.run / "prepared"
     small = SMALL if args.small else {}
-    if not (prepared / "about.json").exists():
-        prepare.main(["--to", str(prepared), *small.get("prepare", [])])
-    final = phases(args.run, prepared, [*small.get("train", []), *training])
+    final = weights(args.run, args.sources or args.run / "sources", small, training)
     line = args.run / "calibration.json"
+    same = ["--prepared", str(args.run / PREPARED)]
     if not line.exists():
-        same = ["--prepared", str(prepared), "--weights", str(final)]
-        calibrate.main([*same, "--to", str(line), *small.get("calibrate", [])])
+        calibrate.main([*same, "--weights", str(final), "--to", str(line), *small.get("calibrate", [])])
     package.main(["--weights", str(final), "--calibration", str(line), "--to", str(args.to)])
     if not args.small:
         own = args.to.resolve() == pertinence_mini.folder().resolve()
@@ -69,25 +61,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _run("tune", *([] if own else [str(args.to)]), "--ship", *JUDGED, *_sets("piaf-fr", "epqa-en"))
     samples = dict.fromkeys(FIGURES, args.sample) if args.sample else SAMPLES
     measure(args.to, args.run / "figures", small.get("samples", samples), beside=not args.small)
-    card.main(["--run", str(args.run), "--prepared", str(prepared), "--to", str(args.to)])
+    card.main([*same, "--run", str(args.run), "--to", str(args.to)])
 
 
-def phases(run: Path, prepared: Path, training: Sequence[str]) -> Path:
-    """Train both phases, as far as they are not; the folder of the weights between them."""
-    first, second = (run / name / "final" for name in PHASES)
-    both = run / between.BOTH
-    mined = run / "mined.jsonl.gz"
+def weights(run: Path, sources: Path, small: Mapping[str, Any], training: Sequence[str]) -> Path:
+    """Fetch, prepare, teach French and train, as far as that is not done; the trained weights' folder."""
+    prepared, french, ranking = (run / name for name in (PREPARED, BILINGUAL, RANKING))
+    if not fetch.fetched(sources):
+        fetch.main(["--to", str(sources)])
     same = ["--prepared", str(prepared)]
-    if not trained(first):
-        train.main([*same, "--run", str(first.parent), *PHASES["first"], *training])
-    if not mined.exists():
-        mine.main([*same, "--weights", str(first), "--to", str(mined)])
-    if not trained(second):
-        began = ["--groups", str(mined), "--begin-with", str(first)]
-        train.main([*same, *began, "--run", str(second.parent), *PHASES["second"], *training])
-    if not trained(both):
-        between.main(["--weights", str(first), str(second), "--to", str(both)])
-    return both
+    if not (prepared / prepare.ABOUT).exists():
+        prepare.main(["--sources", str(sources), "--to", str(prepared), *small.get("prepare", [])])
+    if not trained(french / "final"):
+        bilingual.main([*same, "--sources", str(sources), "--run", str(french), *small.get("bilingual", [])])
+    if not trained(ranking / "final"):
+        began = ["--begin-with", str(french / "final"), "--run", str(ranking)]
+        train.main([*same, *began, *small.get("train", []), *training])
+    return ranking / "final"
 
 
 def trained(final: Path) -> bool:

@@ -1,15 +1,15 @@
 """A vocabulary for French beside English: pieces of other scripts out, French words and endings in.
 
 The encoder's English WordPiece cuts a French word to pieces, and a word that is one piece in question and
-passage is found sooner than one of four. Pieces that neither language writes leave; words that several
-articles of the training part use, and the endings they share, come in, each starting as the mean of the
-pieces it replaces. English text keeps its pieces.
+passage is found sooner than one of four. Pieces that neither language writes leave; the words that most texts
+of the sources use, and the endings they share, come in, each starting as the mean of the pieces it replaces.
+English text keeps its pieces.
 """
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -22,16 +22,17 @@ from transformers import AutoModel
 from recipe.model import MAX_LENGTH, TOKENIZER, base_folder
 
 ARTICLES = 3  # a word that fewer articles use is a matter of one subject
+MOST = 3400  # words: as many as the wheel has room for below 25 MB
 ENDINGS_OF = 6000  # size of the French vocabulary whose endings are taken
 SHORTEST = 3
 _OURS = (range(0x250), range(0x370, 0x400), range(0x2000, 0x2300))  # Latin, Greek, punctuation and symbols
 
 
-def write_start(texts: Mapping[str, Iterable[str]], folder: Path) -> dict[str, int]:
+def write_start(texts: Mapping[str, Mapping[str, Iterable[str]]], folder: Path) -> dict[str, int]:
     """Write encoder and tokenizer with the new vocabulary into `folder`.
 
     Args:
-        texts: article -> its French texts, of the training part only.
+        texts: source -> article -> its French texts, of the training part only.
 
     Returns:
         How many pieces left, came in and there are.
@@ -81,17 +82,22 @@ def cut(piece: str, vocab: Mapping[str, int]) -> list[str]:
     return parts
 
 
-def _french(tokenizer: Tokenizer, texts: Mapping[str, Iterable[str]], old: Mapping[str, int]) -> list[str]:
-    articles: dict[str, set[str]] = defaultdict(set)
+def _french(
+    tokenizer: Tokenizer, texts: Mapping[str, Mapping[str, Iterable[str]]], old: Mapping[str, int]
+) -> list[str]:
+    """Words by the share of the articles that use them, every source weighing the same; then endings."""
+    spread: Counter[str] = Counter()
+    several: set[str] = set()
     words: list[str] = []
-    for article, passages in texts.items():
-        for text in passages:
-            folded = tokenizer.normalizer.normalize_str(text)
-            for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(folded):
-                if word.isalpha():
-                    articles[word].add(article)
-                    words.append(word)
-    whole = {word for word, places in articles.items() if len(places) >= ARTICLES and word not in old}
+    for articles in texts.values():
+        used: Counter[str] = Counter()
+        for passages in articles.values():
+            found = [word for text in passages for word in _words(tokenizer, text)]
+            used.update(set(found))
+            words += found
+        several |= {word for word, count in used.items() if count >= ARTICLES}
+        spread.update({word: count / len(articles) for word, count in used.items()})
+    ranked = sorted((word for word in several if word not in old), key=lambda word: (-spread[word], word))
     french = Tokenizer(WordPiece(unk_token="[UNK]"))
     french.train_from_iterator(
         words, WordPieceTrainer(vocab_size=ENDINGS_OF, special_tokens=["[UNK]"], show_progress=False)
@@ -101,7 +107,12 @@ def _french(tokenizer: Tokenizer, texts: Mapping[str, Iterable[str]], old: Mappi
         for piece in french.get_vocab()
         if piece.startswith("##") and len(piece) >= SHORTEST + 2 and piece not in old
     }
-    return sorted(piece for piece in whole | endings if "[UNK]" not in cut(piece, old))
+    return sorted(piece for piece in {*ranked[:MOST], *endings} if "[UNK]" not in cut(piece, old))
+
+
+def _words(tokenizer: Tokenizer, text: str) -> list[str]:
+    folded = tokenizer.normalizer.normalize_str(text)
+    return [word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(folded) if word.isalpha()]
 
 
 def _is_ours(piece: str) -> bool:
