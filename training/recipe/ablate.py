@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 
-from recipe import finish, prepare, train
+from recipe import finish, train
 from recipe.card import TEMPLATES
+from recipe.model import base_folder
 from recipe.run import BILINGUAL, PREPARED
 
 PAGE = Path(__file__).parents[1] / "ablation.md"
@@ -29,21 +30,21 @@ COLUMNS = {"piaf-fr": "RR@10", "epqa-en": "nDCG@10"}
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """What a run does otherwise: arguments of the training, and of the preparation.
+    """What a run does otherwise.
 
     Attributes:
-        french: begin with the encoder that has learnt French.
+        training: arguments.
+        encoder: folder of what it begins with, inside that of the whole run; None is the pretrained encoder.
     """
 
     training: tuple[str, ...] = ()
-    preparing: tuple[str, ...] = ()
-    french: bool = True
+    encoder: str | None = f"{BILINGUAL}/final"
 
 
 VARIANTS = {
     "the recipe": Variant(),
-    "an encoder that has not learnt French before": Variant(french=False),
-    "nor has it a French vocabulary": Variant(french=False, preparing=("--english",)),
+    "an encoder that has not learnt French before": Variant(encoder=f"{PREPARED}/start"),
+    "nor has it a French vocabulary": Variant(encoder=None),
     "no questions to the administration": Variant(training=("--without", "services")),
     "no headings in two languages": Variant(training=("--without", "twins_fr", "twins_en")),
     "no documented functions": Variant(training=("--without", "functions")),
@@ -71,7 +72,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--to", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--page", type=Path, default=PAGE, help="file of the tables")
     parser.add_argument("--run", type=Path, help="folder of recipe.run: its data, encoder and weights")
-    parser.add_argument("--sources", type=Path, help="what recipe.fetch wrote (default: inside the run's)")
     parser.add_argument("--tables", nargs="+", choices=list(NAMES), default=list(NAMES))
     parser.add_argument("--page-only", action="store_true", help="write the tables of what is done")
     parser.add_argument("--steps", type=int, default=STEPS, help="of every run")
@@ -94,17 +94,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _train(args: argparse.Namespace, name: str, variant: Variant, others: list[str]) -> None:
-    prepared = args.run / PREPARED
-    if variant.preparing:
-        prepared = args.to / "".join([PREPARED, *variant.preparing])
-        if not (prepared / prepare.ABOUT).exists():
-            sources = str(args.sources or args.run / "sources")
-            prepare.main(["--sources", sources, "--to", str(prepared), *variant.preparing])
-    began = ["--begin-with", str(args.run / BILINGUAL / "final")] if variant.french else []
+    encoder = base_folder() if variant.encoder is None else args.run / variant.encoder
+    places = ["--prepared", str(args.run / PREPARED), "--begin-with", str(encoder)]
     steps, queries = str(args.steps), str(args.queries)
     sizes = ["--steps", steps, "--curve-every", steps, "--curve-queries", queries, "--save-every", "50"]
-    places = ["--prepared", str(prepared), "--run", str(folder(args.to, "training", name)), *began]
-    train.main([*places, *sizes, "--negatives", str(NEGATIVES), *variant.training, *others])
+    run = ["--run", str(folder(args.to, "training", name))]
+    train.main([*places, *run, *sizes, "--negatives", str(NEGATIVES), *variant.training, *others])
 
 
 def page(to: Path) -> str:

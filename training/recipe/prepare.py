@@ -35,7 +35,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--sources", type=Path, required=True, help="what recipe.fetch wrote")
     parser.add_argument("--to", type=Path, required=True, help="folder of the prepared data")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--english", action="store_true", help="keep the encoder's English vocabulary")
     parser.add_argument("--most", type=int, help="at most so many questions a source")
     args = parser.parse_args(arguments)
     args.to.mkdir(parents=True, exist_ok=True)
@@ -43,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     start = args.to / "start"
     counts_file = start / "vocabulary.json"
     if not counts_file.exists():
-        counts = write_start({} if args.english else french(sets, args.sources), start)
+        counts = write_start(french(sets, args.sources), start)
         counts_file.write_text(json.dumps(counts) + "\n", encoding="utf-8")
     vocabulary = json.loads(counts_file.read_text(encoding="utf-8"))
     print(vocabulary, flush=True)
