@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import BertConfig, BertModel
 
@@ -184,6 +184,7 @@ def test_attention_in_plain_products_is_the_fused_ones(tmp_path: Path) -> None:
 
 
 @given(st.integers(1, 400), st.integers(1, 9), st.integers(0, 3))
+@settings(deadline=None)
 def test_a_pass_over_the_translations_reads_each_once(count: int, texts: int, seed: int) -> None:
     pairs = [("a" * (number % 7 + 1), str(number)) for number in range(count)]
     steps = count // texts
