@@ -62,6 +62,7 @@ def test_the_card_quotes_the_run_and_leaves_nothing_open(made: Path) -> None:
         assert f"| `{name}` | pertinence-mini |" in card
         report = json.loads((made / "run" / "figures" / name / "report.json").read_text(encoding="utf-8"))
         assert report["results"][0]["queries"] == 3
+    assert "| base install: onnxruntime, float32 | " in card
     assert "<<" not in card
     assert (made / "model" / "curve.svg").stat().st_size > 1000
     assert (made / "model" / "reliability.svg").stat().st_size > 1000

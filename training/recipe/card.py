@@ -60,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "figures": figures_table(reports, shares),
         "notes": "\n".join(f"- {note}" for note in figures_notes(reports)),
         "curve": curve_table(curve),
+        **speed(_json(args.run / "latency.json")),
         "pairs": f"{sum(calibration['pairs'].values()):,}",
         "reliability": reliability_table(dev),
         **honesty(calibration, dev),
@@ -166,6 +167,12 @@ def honesty(calibration: dict[str, Any], dev: Mapping[str, Sequence[Mapping[str,
         for by, value in calibration["rr"][name].items():
             texts[f"rr_{language}_{by}"] = f"{value:.3f}"
     return texts
+
+
+def speed(latency: Mapping[str, Any]) -> dict[str, str]:
+    """The processor, and a row for each form."""
+    rows = [f"| {form} | {milliseconds:,.0f} |" for form, milliseconds in latency["median_ms"].items()]
+    return {"processor": f"{latency['processor']}, {latency['cores']} cores", "latency": "\n".join(rows)}
 
 
 def _interval(measure: dict[str, float]) -> str:

@@ -20,7 +20,7 @@ from typing import Any
 
 import pertinence_mini
 from pertinence.cli import main as pertinence
-from recipe import bilingual, calibrate, card, fetch, package, prepare, train
+from recipe import bilingual, calibrate, card, fetch, latency, package, prepare, train
 from recipe.data import data_folder
 from recipe.model import TOKENIZER, base_folder
 
@@ -32,7 +32,7 @@ JUDGED = ["--only", "openvino/bfloat16"]
 # Of processors with bfloat16 products, the least: the verdict counts for all of them.
 INSTRUCTIONS = {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16"}
 # In the folder of a run.
-PREPARED, BILINGUAL, RANKING = "prepared", "bilingual", "ranking"
+PREPARED, BILINGUAL, RANKING, LATENCY = "prepared", "bilingual", "ranking", "latency.json"
 SMALL: dict[str, Any] = {
     "prepare": ["--most", "40"],
     "bilingual": ["--steps", "2", "--texts", "8"],
@@ -66,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         judge([] if own else [str(args.to)])
     samples = dict.fromkeys(FIGURES, args.sample) if args.sample else SAMPLES
     measure(args.to, args.run / "figures", small.get("samples", samples), beside=not args.small)
+    latency.main(["--model", str(args.to), "--to", str(args.run / LATENCY)])
     card.main([*same, "--run", str(args.run), "--to", str(args.to)])
 
 
