@@ -20,28 +20,7 @@ from pertinence.local.processor import processor
 
 PASSAGES, TOKENS, CALLS = 20, 120, 15
 QUESTION = "Où se trouve le musée de la mer ?"
-WORDS = [
-    "le",
-    "musée",
-    "de",
-    "la",
-    "mer",
-    "se",
-    "trouve",
-    "sur",
-    "le",
-    "vieux",
-    "port",
-    "dans",
-    "une",
-    "ancienne",
-    "halle",
-    "que",
-    "la",
-    "ville",
-    "a",
-    "refaite",
-]
+TEXT = "Le musée de la mer se trouve sur le vieux port, dans une ancienne halle que la ville a refaite."
 # What the base install runs, then what the extras add.
 FORMS = {
     "base install: onnxruntime, float32": ("onnx", "float32"),
@@ -69,7 +48,7 @@ def passages(tokenizer: Tokenizer) -> list[str]:
     """Passages that are, with the question, `TOKENS` long each; no two alike."""
     texts = []
     for first in range(PASSAGES):
-        words = [WORDS[(first + place) % len(WORDS)] for place in range(TOKENS)]
+        words = (TEXT.split() * TOKENS)[first : first + TOKENS]
         while len(tokenizer.encode(QUESTION, " ".join(words)).ids) > TOKENS:
             words.pop()
         texts.append(" ".join(words))
