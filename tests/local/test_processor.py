@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pertinence.local.processor import Processor, card, computing, processor
+from pertinence.local.processor import Processor, card, processor
 
 X86 = """processor\t: 0
 model name\t: AMD EPYC 9R14
@@ -82,22 +81,6 @@ def test_only_instructions_of_the_precision_matter(lacking: str, dtype: str, ali
     here = tuple(each for each in there if each != lacking)
     newer, older = (Processor(name="p", instructions=each) for each in (there, here))
     assert older.computes_like(newer, dtype) is alike
-
-
-def test_instructions_that_onednn_is_told_to_leave_alone_are_not_counted(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    whole = Processor(name="p", instructions=("avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16"))
-    assert whole.up_to("AVX512_CORE_BF16").instructions == ("avx2", "avx512f", "avx512_bf16")
-    assert whole.up_to("AVX2").instructions == ("avx2",)
-    assert whole.up_to("DEFAULT") == whole
-    assert replace(whole, instructions=None).up_to("AVX2").instructions is None
-
-    monkeypatch.setattr("pertinence.local.processor.processor", lambda: whole)
-    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX512_CORE")
-    assert computing("openvino") == computing("torch") == whole.up_to("AVX512_CORE")
-    # onnxruntime has kernels of its own.
-    assert computing("onnx") == whole
 
 
 def test_another_name_is_another_processor_where_no_instructions_are_told() -> None:

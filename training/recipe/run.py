@@ -11,9 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,8 +26,6 @@ FIGURES = {"piaf-fr": 20, "epqa-en": 10, "scifact-en": 50}
 SAMPLES = {"scifact-en": 150}  # of 809 questions: their abstracts are long
 # The form whose verdict is shipped: the fastest on a CPU that ever passed.
 JUDGED = ["--only", "openvino/bfloat16"]
-# Of processors with bfloat16 products, the least: the verdict counts for all of them.
-INSTRUCTIONS = {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16"}
 # In the folder of a run.
 PREPARED, BILINGUAL, RANKING, LATENCY = "prepared", "bilingual", "ranking", "latency.json"
 SMALL: dict[str, Any] = {
@@ -63,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not args.small:
         own = args.to.resolve() == pertinence_mini.folder().resolve()
         # Named as users name it, where it is the embedded default itself.
-        judge([] if own else [str(args.to)])
+        _run("tune", *([] if own else [str(args.to)]), "--ship", *JUDGED, *_sets("piaf-fr", "epqa-en"))
     samples = dict.fromkeys(FIGURES, args.sample) if args.sample else SAMPLES
     measure(args.to, args.run / "figures", small.get("samples", samples), beside=not args.small)
     latency.main(["--model", str(args.to), "--to", str(args.run / LATENCY)])
@@ -101,13 +96,6 @@ def measure(model: Path, to: Path, samples: Mapping[str, int] = SAMPLES, *, besi
             *("--data", str(data_folder() / name), "--split", "dev", "--top", str(depth)),
             *("--measures", "MRR@10", "nDCG@10", "--output", str(to / name), *sample),
         )
-
-
-def judge(model: Sequence[str]) -> None:
-    """Ship the verdict on the form that is judged; in a process that is told what to compute with."""
-    command = ["tune", *model, "--ship", *JUDGED, *_sets("piaf-fr", "epqa-en")]
-    print(json.dumps(["pertinence", *command]), flush=True)
-    subprocess.run([sys.executable, "-m", "pertinence", *command], check=True, env=os.environ | INSTRUCTIONS)
 
 
 def _sets(*names: str) -> list[str]:

@@ -13,7 +13,7 @@ from pertinence.errors import InputError
 from pertinence.gate.limits import VERDICTS, Limits, Reason, VerdictName
 from pertinence.gate.measuring import Figures, QuestionFigures
 from pertinence.gate.sets import QuestionSet
-from pertinence.local.processor import Processor, computing
+from pertinence.local.processor import Processor, processor
 from pertinence.local.verdicts import runtimes_of
 
 __all__ = ["Contender", "GateReport", "SetFacts", "Subject", "write_reports"]
@@ -68,7 +68,7 @@ class Subject:
             fingerprint=fingerprint,
             candidate=candidate,
             reference=reference,
-            processor=where or computing(candidate.backend),
+            processor=where or processor(),
             date=datetime.now(UTC).date().isoformat(),
         )
 

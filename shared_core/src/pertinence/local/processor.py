@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import os
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Processor", "card", "computing", "processor"]
+__all__ = ["Processor", "card", "processor"]
 
 # What low precision is computed with, by the names of Linux: x86 first, then ARM.
 _INSTRUCTIONS = (
@@ -24,19 +23,6 @@ _FOREIGN: Mapping[str, frozenset[str]] = {
 }
 # The same products of integers, under a shorter encoding.
 _IMPLIED = {"avx512_vnni": "avx_vnni"}
-# oneDNN, with which these backends compute, can be told the highest level of instructions to use
-# (https://uxlfoundation.github.io/oneDNN/dev_guide_cpu_dispatcher_control.html); levels, and what each adds.
-_ONEDNN = {"openvino", "torch"}
-_CEILING = "ONEDNN_MAX_CPU_ISA"
-_LEVELS: Mapping[str, frozenset[str]] = {
-    "AVX2": frozenset({"avx2", "fma", "f16c"}),
-    "AVX2_VNNI": frozenset({"avx_vnni"}),
-    "AVX512_CORE": frozenset({"avx512f"}),
-    "AVX512_CORE_VNNI": frozenset({"avx512_vnni"}),
-    "AVX512_CORE_BF16": frozenset({"avx512_bf16"}),
-    "AVX512_CORE_FP16": frozenset({"avx512_fp16"}),
-    "AVX512_CORE_AMX": frozenset({"amx_tile", "amx_int8", "amx_bf16"}),
-}
 _CPUINFO = Path("/proc/cpuinfo")
 _CARDS = Path("/proc/driver/nvidia/gpus")
 
@@ -64,21 +50,6 @@ class Processor:
             return self == other
         here = {*self.instructions, *(_IMPLIED[each] for each in self.instructions if each in _IMPLIED)}
         return set(other.instructions) - _FOREIGN.get(dtype, frozenset()) <= here
-
-    def up_to(self, level: str) -> Processor:
-        """Less the instructions above a level of oneDNN's; itself, where it is none of them."""
-        if self.instructions is None or level not in _LEVELS:
-            return self
-        above = frozenset[str]().union(*list(_LEVELS.values())[list(_LEVELS).index(level) + 1 :])
-        return replace(self, instructions=tuple(each for each in self.instructions if each not in above))
-
-
-def computing(backend: str) -> Processor:
-    """This machine's processor, as far as a backend uses it: `ONEDNN_MAX_CPU_ISA` may say how far.
-
-    A verdict that is measured so counts for processors without the instructions that were left alone.
-    """
-    return processor().up_to(os.environ.get(_CEILING, "") if backend in _ONEDNN else "")
 
 
 @functools.cache

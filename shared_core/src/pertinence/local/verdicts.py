@@ -15,7 +15,7 @@ from typing import Any
 
 from pertinence.local.cache import cache_folder, replace_text, warn_once
 from pertinence.local.fingerprint import fingerprint
-from pertinence.local.processor import Processor, computing, processor
+from pertinence.local.processor import Processor, processor
 
 __all__ = ["GATE_FILE", "Verdict", "passed", "runtimes_of", "store"]
 
@@ -112,9 +112,7 @@ def passed(folder: Path, chosen: str | None = None, where: Processor | None = No
     }
     for file in sorted(_place(own_fingerprint, chosen).glob("*.json")):
         for verdict in _read(file):
-            current = verdict.processor == (
-                where or computing(verdict.backend)
-            ) and verdict.runtimes == runtimes_of(verdict.backend)
+            current = verdict.processor == here and verdict.runtimes == runtimes_of(verdict.backend)
             if current and verdict.judged and verdict.fingerprint == own_fingerprint:
                 found[verdict.backend, verdict.dtype] = verdict
     return sorted(
