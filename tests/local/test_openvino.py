@@ -59,6 +59,15 @@ def test_a_damaged_compiled_model_is_compiled_again(tmp_path: Path) -> None:
         np.testing.assert_array_equal(reranker.score(QUERY, TEXTS), before)
 
 
+def test_what_other_instructions_compiled_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for level in ("AVX2", "DEFAULT"):
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", level)
+        with Reranker(backend="openvino", dtype="float32", cache_folder=str(tmp_path)) as reranker:
+            reranker.score(QUERY, TEXTS)
+    blobs = list(tmp_path.rglob("*.blob"))
+    assert len({blob.parent for blob in blobs}) == len(blobs) == 2
+
+
 def test_an_answer_is_not_overwritten_by_the_next_run(model_folder: Callable[[str], Path]) -> None:
     with Reranker(model_folder("tiny"), backend="openvino", dtype="float32") as reranker:
         first = reranker.score(QUERY, TEXTS)

@@ -17,6 +17,8 @@ from importlib.metadata import PackageNotFoundError, version
 from io import BufferedReader
 from pathlib import Path
 
+from pertinence.local.processor import processor
+
 __all__ = ["cache_folder", "cached", "compiled_folder", "file_hash", "replace_text", "warn_once"]
 
 _log = logging.getLogger(__name__)
@@ -58,8 +60,15 @@ def cached(source: Path, kind: str, make: Callable[[Path], None], chosen: str | 
 
 
 def compiled_folder(runtime: str, chosen: str | None = None) -> Path:
-    """Where a runtime keeps what it compiled: it names and checks its files itself."""
-    return _writable(cache_folder(chosen) / f"compiled-{runtime}", f"what {runtime} compiles")
+    """Where a runtime keeps what it compiled: it names and checks its files itself.
+
+    Each kind of processor has a folder of its own. What OpenVINO compiled with other instructions than those
+    at hand (in a home that machines share, or where oneDNN was told to leave some alone) it loads and fails
+    to run.
+    """
+    kind = f"{processor()} {os.environ.get('ONEDNN_MAX_CPU_ISA', '')}"
+    number = hashlib.sha256(kind.encode("utf-8")).hexdigest()[:8]
+    return _writable(cache_folder(chosen) / f"compiled-{runtime}-{number}", f"what {runtime} compiles")
 
 
 def warn_once(text: str) -> None:
