@@ -65,6 +65,45 @@ def test_infinity_in_a_precision_that_was_asked_for_is_an_error_that_suggests_fl
         reranker.rank(QUERY, TEXTS)
 
 
+def test_a_runtime_that_fails_in_a_precision_that_nobody_asked_for_is_sent_back_to_float32(
+    model_folder: Callable[[str], Path],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As OpenVINO 2026.4 does now and then, in a network that it compiled for a processor with AMX."""
+    pytest.importorskip("openvino")
+    from pertinence.local.backends.openvino import OpenvinoBackend
+
+    opened, run = OpenvinoBackend.__init__, OpenvinoBackend.run
+
+    def open_and_note(backend, spec, reader):
+        backend.low = spec.dtype == "bfloat16"
+        opened(backend, spec, reader)
+
+    def fail(backend, batch):
+        if backend.low:
+            raise RuntimeError("Failed to broadcast work_amount")
+        return run(backend, batch)
+
+    folder = model_folder("tiny")
+    let_pass(folder, tmp_path, "openvino", "bfloat16")
+    with Reranker(folder, backend="openvino", dtype="float32", cache_folder=str(tmp_path)) as whole:
+        expected = whole.score(QUERY, TEXTS)
+    monkeypatch.setattr(OpenvinoBackend, "__init__", open_and_note)
+    monkeypatch.setattr(OpenvinoBackend, "run", fail)
+    with (
+        caplog.at_level(logging.WARNING, "pertinence"),
+        Reranker(folder, backend="openvino", cache_folder=str(tmp_path)) as reranker,
+    ):
+        np.testing.assert_array_equal(reranker.score(QUERY, TEXTS), expected)
+    (line,) = [record.message for record in caplog.records if "float32" in record.message]
+    assert line.endswith("failed in bfloat16 and goes on in float32")
+    asked = Reranker(folder, backend="openvino", dtype="bfloat16", cache_folder=str(tmp_path))
+    with asked as reranker, pytest.raises(ModelError, match="Failed to broadcast"):
+        reranker.score(QUERY, TEXTS)
+
+
 def test_infinity_in_a_precision_that_nobody_asked_for_sends_the_model_back_to_float32(
     overflowing: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -48,12 +48,13 @@ def test_the_model_is_small_enough_for_a_wheel(made: Path) -> None:
 
 
 def test_the_encoder_learns_french_before_it_learns_to_rank(made: Path) -> None:
-    names = ("prepared/start", "bilingual/final", "ranking/final")
-    start, french, ranking = (load_file(made / "run" / name / "model.safetensors") for name in names)
+    names = ("prepared/start", "bilingual/final", "ranking/final", "people/final")
+    start, french, ranking, people = (load_file(made / "run" / name / "model.safetensors") for name in names)
     name = "encoder.layer.0.output.dense.weight"
     # A few small steps each: elsewhere, and yet near.
     assert 0 < (start[name] - french[name]).abs().max() < 0.01
     assert 0 < (french[name] - ranking[f"bert.{name}"]).abs().max() < 0.01
+    assert 0 < (ranking[f"bert.{name}"] - people[f"bert.{name}"]).abs().max() < 0.01
 
 
 def test_the_card_quotes_the_run_and_leaves_nothing_open(made: Path) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from recipe import plots
 from recipe.calibrate import off_by, reliability
 from recipe.data import load
+from recipe.train import PHASES
 
 TEMPLATES = Path(__file__).parent / "templates"
 CANDIDATES = {
@@ -35,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--prepared", type=Path, required=True, help="what recipe.prepare wrote")
     parser.add_argument("--to", type=Path, required=True, help="folder of the packaged model")
     args = parser.parse_args(arguments)
-    french, ranking = (_json(args.run / name / "settings.json") for name in ("bilingual", "ranking"))
+    french, *phases = (_json(args.run / name / "settings.json") for name in ("bilingual", *PHASES))
+    ranking, people = phases
     calibration, about = _json(args.run / "calibration.json"), _json(args.prepared / "about.json")
     config = _json(args.to / "config.json")
     curve = learning_curve(args.run)
@@ -49,13 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     card = (TEMPLATES / "card.md").read_text(encoding="utf-8")
     for name, text in {
         **{name: str(value) for name, value in ranking.items()},
+        **{f"people_{name}": str(value) for name, value in people.items()},
         **{f"french_{name}": f"{value:,}" for name, value in french.items()},
         "size": f"{sum(file.stat().st_size for file in args.to.iterdir()) / 1e6:.1f}",
         "pieces": f"{config['vocab_size']:,}",
         **{f"pieces_{name}": f"{count:,}" for name, count in about["vocabulary"].items()},
         **{f"questions_{name}": f"{count:,}" for name, count in about["questions"].items()},
         "documentation": ", ".join(f"{name} {version}" for name, version in about["documentation"].items()),
-        "mix": ", ".join(f"{count} `{source}`" for source, count in ranking["questions"].items()),
+        "mix": mix(ranking),
+        "people_mix": mix(people),
         "together": str(sum(ranking["questions"].values())),
         "figures": figures_table(reports, shares),
         "notes": "\n".join(f"- {note}" for note in figures_notes(reports)),
@@ -77,8 +81,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def learning_curve(run: Path) -> list[dict[str, Any]]:
-    """Every point of the training that ranks."""
-    return [json.loads(line) for line in (run / "ranking" / "curve.jsonl").read_text("utf-8").splitlines()]
+    """Every point of the phases, steps counted from the beginning of the first."""
+    points: list[dict[str, Any]] = []
+    for name in PHASES:
+        before = points[-1]["step"] if points else 0
+        lines = (run / name / "curve.jsonl").read_text(encoding="utf-8").splitlines()
+        points += [point | {"step": before + point["step"]} for point in map(json.loads, lines)]
+    return points
+
+
+def mix(settings: Mapping[str, Any]) -> str:
+    """How many questions of each source a step takes, in words."""
+    return ", ".join(f"{count} `{source}`" for source, count in settings["questions"].items())
 
 
 def figures_table(reports: dict[str, Any], shares: dict[str, float]) -> str:

@@ -38,7 +38,7 @@ def measure(place: Place, workers: int = 2) -> None:
 
 
 def _measure(worker: Worker, place: Place) -> None:
-    folder = place.run / "ranking" / "final"
+    folder = place.run / "people" / "final"
     model = lean(classifier(folder, seed=0))
     with torch.no_grad():
         FORMS[place.form](model, place.run)
@@ -50,8 +50,13 @@ def _as_they_are(model: BertForSequenceClassification, run: Path) -> None:
     pass
 
 
+def _before(model: BertForSequenceClassification, run: Path) -> None:
+    """What the first phase ended with."""
+    model.load_state_dict(lean(classifier(run / "ranking" / "final", seed=0)).state_dict())
+
+
 def _last_step(model: BertForSequenceClassification, run: Path) -> None:
-    state = torch.load(run / "ranking" / "state.pt", weights_only=True, map_location="cpu")
+    state = torch.load(run / "people" / "state.pt", weights_only=True, map_location="cpu")
     model.load_state_dict(state["model"])
 
 
@@ -69,6 +74,7 @@ def _stored(model: BertForSequenceClassification, run: Path) -> None:
 
 FORMS: dict[str, Callable[[BertForSequenceClassification, Path], None]] = {
     "the trained weights, averaged over the last steps": _as_they_are,
+    "before the phase of people's questions": _before,
     "the last step's, no average": _last_step,
     "averaged, calibrated, a unit told the language": _calibrated,
     "the same, stored in int8: what ships": _stored,

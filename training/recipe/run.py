@@ -27,7 +27,7 @@ SAMPLES = {"scifact-en": 150}  # of 809 questions: their abstracts are long
 # The form whose verdict is shipped: the fastest on a CPU that ever passed.
 JUDGED = ["--only", "openvino/bfloat16"]
 # In the folder of a run.
-PREPARED, BILINGUAL, RANKING, LATENCY = "prepared", "bilingual", "ranking", "latency.json"
+PREPARED, BILINGUAL, LATENCY = "prepared", "bilingual", "latency.json"
 SMALL: dict[str, Any] = {
     "prepare": ["--most", "40"],
     "bilingual": ["--steps", "2", "--texts", "8"],
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def weights(run: Path, sources: Path, small: Mapping[str, Any], training: Sequence[str]) -> Path:
     """Fetch, prepare, teach French and train, as far as that is not done; the trained weights' folder."""
-    prepared, french, ranking = (run / name for name in (PREPARED, BILINGUAL, RANKING))
+    prepared, french = run / PREPARED, run / BILINGUAL
     if not fetch.fetched(sources):
         fetch.main(["--to", str(sources)])
     same = ["--prepared", str(prepared)]
@@ -75,10 +75,13 @@ def weights(run: Path, sources: Path, small: Mapping[str, Any], training: Sequen
         prepare.main(["--sources", str(sources), "--to", str(prepared), *small.get("prepare", [])])
     if not trained(french / "final"):
         bilingual.main([*same, "--sources", str(sources), "--run", str(french), *small.get("bilingual", [])])
-    if not trained(ranking / "final"):
-        began = ["--begin-with", str(french / "final"), "--run", str(ranking)]
-        train.main([*same, *began, *small.get("train", []), *training])
-    return ranking / "final"
+    final = french / "final"
+    for name, otherwise in train.PHASES.items():
+        began = ["--begin-with", str(final), "--run", str(run / name)]
+        final = run / name / "final"
+        if not trained(final):
+            train.main([*same, *began, *otherwise, *small.get("train", []), *training])
+    return final
 
 
 def trained(final: Path) -> bool:

@@ -28,6 +28,15 @@ from recipe.workers import Worker, run_workers
 MIX = {"piaf": 3, "services": 3, "twins_fr": 1, "epqa": 1, "functions": 1, "twins_en": 1}
 # Whose place another source may take or leave: people's questions of the same language.
 PEOPLES = {"services": "piaf", "twins_fr": "piaf", "cloze": "piaf", "functions": "epqa", "twins_en": "epqa"}
+# What recipe.run has each phase do otherwise. The first one reads everything; the second, people's questions
+# to passages of prose, which is what most readers of the model will ask.
+PHASES = {
+    "ranking": [],
+    "people": [
+        *("--steps", "300", "--learning-rate", "5e-5", "--seed", "8"),
+        *("--without", "services", "twins_fr", "twins_en"),
+    ],
+}
 # Arguments that say where, not what.
 PLACES = ("run", "prepared", "begin_with", "until")
 

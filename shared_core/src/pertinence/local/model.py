@@ -122,10 +122,19 @@ class LocalModel(ABC, Generic[S, E]):
         collect = running.start(self.pad(pairs, worker))
 
         def rows() -> Rows:
-            given = collect()
-            if not all_finite(given) and self._goes_on_in_float32(worker, running):
-                given = self._loaded(worker).start(self.pad(pairs, worker))()
-            return given
+            try:
+                given = collect()
+            except RuntimeError as error:
+                # OpenVINO 2026.4 now and then compiles a bfloat16 network, for a processor with AMX, that
+                # then cannot run. What a card fails by is the card's and no precision's.
+                _log.debug("%s failed in %s: %s", self.spec.name, self.spec.dtype, error)
+                if self.spec.backend == "torch" or not self._goes_on_in_float32(worker, running, "failed"):
+                    raise
+            else:
+                why = "gave NaN or infinity"
+                if all_finite(given) or not self._goes_on_in_float32(worker, running, why):
+                    return given
+            return self._loaded(worker).start(self.pad(pairs, worker))()
 
         return rows
 
@@ -159,7 +168,7 @@ class LocalModel(ABC, Generic[S, E]):
         self._devices = places(spec.device)
         return put(spec, self._devices[worker])
 
-    def _goes_on_in_float32(self, worker: int, failed: Running) -> bool:
+    def _goes_on_in_float32(self, worker: int, failed: Running, why: str) -> bool:
         """Whether a device runs the model in float32 now, after `failed` gave no numbers there.
 
         It does if the precision was nobody's wish. A batch that was on its way when another one gave no
@@ -172,8 +181,8 @@ class LocalModel(ABC, Generic[S, E]):
             if precision == "float32":
                 return False
             if spec.dtype == precision:
-                _log.warning("%s gave NaN or infinity in %s and goes on in float32", spec.name, precision)
-                self._settle(dtype="float32", why=f"{precision} gave NaN or infinity")
+                _log.warning("%s %s in %s and goes on in float32", spec.name, why, precision)
+                self._settle(dtype="float32", why=f"{precision} {why}")
             self._close(worker)
         return True
 
