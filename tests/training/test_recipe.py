@@ -55,6 +55,10 @@ def test_the_encoder_learns_french_before_it_learns_to_rank(made: Path) -> None:
     assert 0 < (start[name] - french[name]).abs().max() < 0.01
     assert 0 < (french[name] - ranking[f"bert.{name}"]).abs().max() < 0.01
     assert 0 < (ranking[f"bert.{name}"] - people[f"bert.{name}"]).abs().max() < 0.01
+    both = load_file(made / "run" / "both" / "model.safetensors")
+    torch.testing.assert_close(
+        both["classifier.bias"], (ranking["classifier.bias"] + people["classifier.bias"]) / 2
+    )
 
 
 def test_the_card_quotes_the_run_and_leaves_nothing_open(made: Path) -> None:

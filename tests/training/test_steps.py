@@ -14,6 +14,7 @@ from transformers import BertConfig, BertModel
 
 from recipe.averaging import Average
 from recipe.batches import Groups
+from recipe.between import mean
 from recipe.bilingual import at
 from recipe.languages import LANGUAGES
 from recipe.losses import listwise, pairwise
@@ -191,3 +192,9 @@ def test_a_pass_over_the_translations_reads_each_once(count: int, texts: int, se
     read = [pair for step in range(steps) for pair in at(pairs, seed, step, texts)]
     assert len(read) == len(set(read)) == steps * texts
     assert len(at(pairs, seed, steps, texts)) == texts
+
+
+def test_weights_between_two_trainings_lie_on_the_line_between_them() -> None:
+    first, second = ({"a": torch.tensor([value, 2.0])} for value in (1.0, 3.0))
+    assert mean(first, second, 0.25)["a"].tolist() == [1.5, 2.0]
+    assert mean(first, second, 1)["a"].tolist() == [3.0, 2.0]

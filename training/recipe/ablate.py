@@ -46,16 +46,11 @@ VARIANTS = {
     "an encoder that has not learnt French before": Variant(encoder=f"{PREPARED}/start"),
     "nor has it a French vocabulary": Variant(encoder=None),
     "no questions to the administration": Variant(training=("--without", "services")),
-    "no headings in two languages": Variant(training=("--without", "twins_fr", "twins_en")),
     "no documented functions": Variant(training=("--without", "functions")),
-    "questions made of French passages beside": Variant(training=("--beside", "cloze")),
     "one wrong passage a question": Variant(training=("--negatives", "1")),
     "questions as they are": Variant(training=("--varied", "0")),
     "passages uncut": Variant(training=("--excerpts", "0")),
     "no judgement of the bi-encoder's": Variant(training=("--soft", "0")),
-    "pairwise loss": Variant(training=("--loss", "pairwise")),
-    "dropout of a tenth": Variant(training=("--dropout", "0.1")),
-    "three layers of six": Variant(training=("--layers", "3")),
 }
 NAMES = {"training": tuple(VARIANTS), "finish": tuple(finish.FORMS)}
 HEADS = {"training": "training", "finish": "weights"}

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from recipe import plots
+from recipe.between import SHARE
 from recipe.calibrate import off_by, reliability
 from recipe.data import load
 from recipe.train import PHASES
@@ -58,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         **{f"pieces_{name}": f"{count:,}" for name, count in about["vocabulary"].items()},
         **{f"questions_{name}": f"{count:,}" for name, count in about["questions"].items()},
         "documentation": ", ".join(f"{name} {version}" for name, version in about["documentation"].items()),
+        "share": f"{SHARE:g}",
         "mix": mix(ranking),
         "people_mix": mix(people),
         "together": str(sum(ranking["questions"].values())),

@@ -15,6 +15,7 @@ import torch
 from transformers import BertForSequenceClassification
 
 from pertinence.local.weights import SCALE, dequantise, quantise
+from recipe.between import BOTH
 from recipe.curve import Curve
 from recipe.model import MAX_LENGTH, classifier, lean, tokenizer
 from recipe.package import SMALLEST, fold
@@ -38,7 +39,7 @@ def measure(place: Place, workers: int = 2) -> None:
 
 
 def _measure(worker: Worker, place: Place) -> None:
-    folder = place.run / "people" / "final"
+    folder = place.run / BOTH
     model = lean(classifier(folder, seed=0))
     with torch.no_grad():
         FORMS[place.form](model, place.run)
@@ -50,9 +51,13 @@ def _as_they_are(model: BertForSequenceClassification, run: Path) -> None:
     pass
 
 
-def _before(model: BertForSequenceClassification, run: Path) -> None:
-    """What the first phase ended with."""
-    model.load_state_dict(lean(classifier(run / "ranking" / "final", seed=0)).state_dict())
+def _of(phase: str) -> Callable[[BertForSequenceClassification, Path], None]:
+    """What a phase ended with."""
+
+    def change(model: BertForSequenceClassification, run: Path) -> None:
+        model.load_state_dict(lean(classifier(run / phase / "final", seed=0)).state_dict())
+
+    return change
 
 
 def _last_step(model: BertForSequenceClassification, run: Path) -> None:
@@ -73,9 +78,10 @@ def _stored(model: BertForSequenceClassification, run: Path) -> None:
 
 
 FORMS: dict[str, Callable[[BertForSequenceClassification, Path], None]] = {
-    "the trained weights, averaged over the last steps": _as_they_are,
-    "before the phase of people's questions": _before,
-    "the last step's, no average": _last_step,
-    "averaged, calibrated, a unit told the language": _calibrated,
+    "half way from the first phase to that of people's questions": _as_they_are,
+    "the first phase": _of("ranking"),
+    "the phase of people's questions": _of("people"),
+    "its last step, no average": _last_step,
+    "half way, calibrated, a unit told the language": _calibrated,
     "the same, stored in int8: what ships": _stored,
 }

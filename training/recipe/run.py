@@ -17,7 +17,7 @@ from typing import Any
 
 import pertinence_mini
 from pertinence.cli import main as pertinence
-from recipe import bilingual, calibrate, card, fetch, latency, package, prepare, train
+from recipe import between, bilingual, calibrate, card, fetch, latency, package, prepare, train
 from recipe.data import data_folder
 from recipe.model import TOKENIZER, base_folder
 
@@ -75,13 +75,16 @@ def weights(run: Path, sources: Path, small: Mapping[str, Any], training: Sequen
         prepare.main(["--sources", str(sources), "--to", str(prepared), *small.get("prepare", [])])
     if not trained(french / "final"):
         bilingual.main([*same, "--sources", str(sources), "--run", str(french), *small.get("bilingual", [])])
-    final = french / "final"
+    final, ends, both = french / "final", [], run / between.BOTH
     for name, otherwise in train.PHASES.items():
         began = ["--begin-with", str(final), "--run", str(run / name)]
         final = run / name / "final"
         if not trained(final):
             train.main([*same, *began, *otherwise, *small.get("train", []), *training])
-    return final
+        ends.append(str(final))
+    if not trained(both):
+        between.main(["--weights", *ends, "--to", str(both)])
+    return both
 
 
 def trained(final: Path) -> bool:
