@@ -109,13 +109,13 @@ CARDS: tuple[Card, ...] = (
             Published(
                 protocol="piaf-fr-bm25-20",
                 dataset="piaf-fr",
-                metrics={"MRR@10": 0.772, "nDCG@10": 0.800},
+                metrics={"MRR@10": 0.776, "nDCG@10": 0.802},
                 source="packages/pertinence-mini",
             ),
             Published(
                 protocol="epqa-en-judged",
                 dataset="epqa-en",
-                metrics={"MRR@10": 0.874, "nDCG@10": 0.879},
+                metrics={"MRR@10": 0.883, "nDCG@10": 0.878},
                 source="packages/pertinence-mini",
             ),
         ),
