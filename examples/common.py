@@ -31,7 +31,7 @@ CORPUS = Path(__file__).parent / "corpus.jsonl"
 # What is asked, and the passage that answers it.
 QUESTIONS = {
     "Que faire quand la mayonnaise a tourné ?": "cuisine-mayonnaise",
-    "Combien d'heures un adulte doit-il dormir par nuit ?": "sante-sommeil",
+    "Quand faut-il remuer le compost ?": "jardin-compost",
     "Que risque-t-on quand on déclare ses revenus trop tard ?": "impots-retard",
 }
 

@@ -3,8 +3,8 @@
     python examples/demo.py        # or: nox -s demo
 
 In each framework a first stage in memory returns the whole corpus in the order of BM25, which counts
-shared words; Pertinence then reads every passage together with the question. The last question is the
-hardest: a passage that shares its words answers something else, and is put first.
+shared words; Pertinence then reads every passage together with the question. The last two are the
+hardest: a passage that shares their words answers something else, and is put first.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from llama_index.postprocessor.pertinence import PertinenceRerank as LlamaRerank
 
 QUESTIONS = {
     **common.QUESTIONS,
-    "Quand faut-il remuer le compost ?": "jardin-compost",
+    "Combien d'heures un adulte doit-il dormir par nuit ?": "sante-sommeil",
     "Comment faire baisser ma facture de chauffage ?": "energie-chauffage",
 }
 SHOWN = 3

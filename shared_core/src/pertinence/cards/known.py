@@ -115,7 +115,7 @@ CARDS: tuple[Card, ...] = (
             Published(
                 protocol="epqa-en-judged",
                 dataset="epqa-en",
-                metrics={"MRR@10": 0.883, "nDCG@10": 0.878},
+                metrics={"MRR@10": 0.883, "nDCG@10": 0.879},
                 source="packages/pertinence-mini",
             ),
         ),
