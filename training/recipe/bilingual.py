@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--prepared", type=Path, required=True, help="what recipe.prepare wrote")
     parser.add_argument("--sources", type=Path, required=True, help="what recipe.fetch wrote")
     parser.add_argument("--run", type=Path, required=True, help="folder of this run's state")
-    parser.add_argument("--steps", type=int, default=1600)
+    parser.add_argument("--steps", type=int, default=900)
     parser.add_argument("--texts", type=int, default=128, help="texts a step, each with its translation")
     parser.add_argument("--learning-rate", type=float, default=3e-4)
     parser.add_argument("--average", type=float, default=0.99, help="decay of the average of the weights")

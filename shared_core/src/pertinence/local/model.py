@@ -125,8 +125,8 @@ class LocalModel(ABC, Generic[S, E]):
             try:
                 given = collect()
             except RuntimeError as error:
-                # OpenVINO 2026.4 now and then compiles a bfloat16 network, for a processor with AMX, that
-                # then cannot run. What a card fails by is the card's and no precision's.
+                # For a processor with AMX, OpenVINO 2026.4 compiles a bfloat16 network that cannot run, where
+                # the process has compiled it in float32. What a card fails by is no precision's fault.
                 _log.debug("%s failed in %s: %s", self.spec.name, self.spec.dtype, error)
                 if self.spec.backend == "torch" or not self._goes_on_in_float32(worker, running, "failed"):
                     raise
