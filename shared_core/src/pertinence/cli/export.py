@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from pertinence.cli.flags import add_options, flag, options_of
-from pertinence.cli.judging import add_gate_arguments, judge_beside, limits_of, sets_of
+from pertinence.cli.judging import add_gate_arguments, apart, judge_beside, limits_of, sets_of
 from pertinence.errors import InputError
 from pertinence.gate import (
     GateReport,
@@ -73,7 +73,8 @@ def run(arguments: argparse.Namespace) -> int:
             revision=None,
             local_files_only=True,
         )
-        report = judge_beside(options, here, sets, limits, random_weights=arguments.random_weights)
+        with apart(options) as exact:
+            report = judge_beside(exact, here, sets, limits, random_weights=arguments.random_weights)
         print(report.table(), end="")
         written = report.passed or (report.verdict == "not judged" and arguments.random_weights)
         if written:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pertinence.cli.flags import flag
 from pertinence.cli.progress import following
@@ -24,7 +27,10 @@ from pertinence.gate import (
 )
 from pertinence.options import Options
 
-__all__ = ["add_gate_arguments", "judge_beside", "limits_of", "sets_of"]
+if TYPE_CHECKING:
+    from pertinence.local.apart import ApartScorer
+
+__all__ = ["add_gate_arguments", "apart", "judge_beside", "limits_of", "sets_of"]
 
 _LIMITS = {
     "min_tau": "refuse a mean Kendall tau below this",
@@ -74,49 +80,61 @@ def sets_of(arguments: argparse.Namespace) -> list[QuestionSet]:
     return [*sets, built_in()]
 
 
+@contextmanager
+def apart(options: Options) -> Iterator[ApartScorer]:
+    """A scorer for a while, in a process of its own: float32 and a faster form must not meet in one.
+
+    Raises:
+        ModelError: the process died.
+    """
+    from pertinence.local.apart import ApartScorer
+
+    scorer = ApartScorer(options)
+    try:
+        yield scorer
+    except BrokenProcessPool as error:
+        raise ModelError(f"{scorer.name}: the process that ran it ended") from error
+    finally:
+        scorer.close()
+
+
 def judge_beside(
-    reference: Options,
+    exact: ApartScorer,
     candidate: Options,
     sets: Sequence[QuestionSet],
     limits: Limits,
     *,
     random_weights: bool = False,
 ) -> GateReport:
-    """The report on `candidate`, with its model's fingerprint, beside `reference`; both hand out logits.
+    """The report on `candidate`, with its model's fingerprint, beside `exact`; both hand out logits.
 
     Raises:
-        ModelError: they run on a card whose kind its driver does not tell.
+        ModelError: they run on a card whose kind its driver does not tell, or the candidate's process died.
     """
     from pertinence.local.fingerprint import fingerprint
     from pertinence.local.processor import card
-    from pertinence.local.scorer import LocalScorer
 
     where = None
     if candidate.device.startswith("cuda") and (where := card()) is None:
         raise ModelError("the driver does not tell one kind of card, so no verdict could count for it")
 
-    exact, faster = LocalScorer(reference), LocalScorer(candidate)
     done = 0
 
     def watch(pairs: int) -> None:
         nonlocal done
         done += pairs
 
-    try:
-        for scorer in (exact, faster):
-            scorer.warm_up().result()
+    with apart(candidate) as faster:
+        reference, judged = exact.spec, faster.spec
         subject = Subject.here(
             # A report may be handed on: it says nothing of the folders of whoever made it.
             Path(exact.name).name if Path(exact.name).is_dir() else exact.name,
-            fingerprint(faster.spec.folder, candidate.cache_folder),
-            Contender.here(faster.spec.backend, faster.spec.dtype),
-            Contender.here(exact.spec.backend, exact.spec.dtype),
+            fingerprint(judged.folder, candidate.cache_folder),
+            Contender.here(judged.backend, judged.dtype),
+            Contender.here(reference.backend, reference.dtype),
             where,
         )
         with following(lambda: done, pairs_to_score(sets)):
             return judge(
                 exact, faster, sets, subject, limits=limits, random_weights=random_weights, watch=watch
             )
-    finally:
-        exact.close()
-        faster.close()

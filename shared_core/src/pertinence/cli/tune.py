@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pertinence.cli.flags import add_options, options_of
-from pertinence.cli.judging import add_gate_arguments, judge_beside, limits_of, sets_of
+from pertinence.cli.judging import add_gate_arguments, apart, judge_beside, limits_of, sets_of
 from pertinence.errors import OptionError, PertinenceError
 from pertinence.gate import GateReport, write_reports
 from pertinence.options import Options
@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ship",
         action="store_true",
-        help="write the reports into the model's folder too, in the place of those there, for those who hand "
-        "it on",
+        help="write the reports into the model's folder too, for those who hand it on, in the place of what "
+        "is there about this kind of processor or about other weights",
     )
     add_gate_arguments(parser)
     add_options(parser, _OPTIONS)
@@ -60,16 +60,18 @@ def run(arguments: argparse.Namespace) -> int:
         plain = plain.with_(device="cuda" if accelerator() == "cuda" else "cpu")
     limits, sets = limits_of(arguments), sets_of(arguments)
     reports: list[GateReport] = []
-    for backend, dtype in _forms(plain, arguments.only):
-        _tell(f"judging {backend} in {dtype}")
-        try:
-            report = judge_beside(plain, plain.with_(backend=backend, dtype=dtype), sets, limits)
-        except PertinenceError as error:
-            _tell(f"{backend} in {dtype} cannot be judged: {error}")
-            continue
-        print(report.table())
-        store(report.to_dict(), plain.cache_folder)
-        reports.append(report)
+    forms = _forms(plain, arguments.only)
+    with apart(plain) as exact:
+        for backend, dtype in forms:
+            _tell(f"judging {backend} in {dtype}")
+            try:
+                report = judge_beside(exact, plain.with_(backend=backend, dtype=dtype), sets, limits)
+            except PertinenceError as error:
+                _tell(f"{backend} in {dtype} cannot be judged: {error}")
+                continue
+            print(report.table())
+            store(report.to_dict(), plain.cache_folder)
+            reports.append(report)
     folder = resolve(plain).folder
     if arguments.ship:
         write_reports(folder / GATE_FILE, reports)
