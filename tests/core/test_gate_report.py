@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from pertinence.gate import (
     judge,
     write_reports,
 )
-from pertinence.local.processor import processor
+from pertinence.local.processor import Processor, processor
 from pertinence.local.verdicts import Verdict
 from pertinence.testing import FakeScorer
 
@@ -64,6 +65,33 @@ def test_a_written_file_holds_what_a_verdict_needs(tmp_path: Path) -> None:
     assert verdict.processor == processor()
     assert verdict.speed_ratio == one.figures.speed_ratio
     assert not Verdict.of(second).passed
+
+
+def test_what_another_processor_said_of_the_same_weights_stays(tmp_path: Path) -> None:
+    file, here = tmp_path / "gate.json", report()
+    elsewhere = replace(
+        here, subject=replace(SUBJECT, processor=Processor(name="another", instructions=("avx2",)))
+    )
+    retrained = replace(here, subject=replace(elsewhere.subject, fingerprint="e" * 64))
+    write_reports(file, [elsewhere])
+    write_reports(file, [here])
+    write_reports(file, [here])
+    assert shipped(file) == [elsewhere, here]
+    write_reports(file, [])
+    assert shipped(file) == [elsewhere, here]
+    write_reports(file, [retrained])
+    assert shipped(file) == [retrained]
+
+
+def test_a_file_that_holds_no_reports_is_named_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "gate.json").write_text("[{}]", encoding="utf-8")
+    with pytest.raises(InputError, match=r"gate\.json"):
+        write_reports(tmp_path / "gate.json", [report()])
+    assert (tmp_path / "gate.json").read_text(encoding="utf-8") == "[{}]"
+
+
+def shipped(file: Path) -> list[GateReport]:
+    return [GateReport.of(each) for each in json.loads(file.read_text(encoding="utf-8"))]
 
 
 def test_no_text_of_the_questions_is_in_a_report() -> None:

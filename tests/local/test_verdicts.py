@@ -132,6 +132,20 @@ def test_a_shipped_verdict_counts_for_a_processor_with_its_instructions_and_any_
     assert passed(model, cache) == []
 
 
+@pytest.mark.skipif(not processor().instructions, reason="this system does not tell its instructions")
+def test_of_several_processors_that_count_the_nearest_one_s_verdict_does(
+    model: Path, cache: str, report: Callable[..., Report]
+) -> None:
+    all_of_them = list(processor().instructions or ())
+    far = report(processor={"name": "old", "instructions": all_of_them[:1]}, figures={"speed_ratio": 1.5})
+    near = report(processor={"name": "new", "instructions": all_of_them}, figures={"speed_ratio": 3.0})
+    for shipped in ((far, near), (near, far)):
+        ship(model, *shipped)
+        assert [verdict.speed_ratio for verdict in passed(model, cache)] == [3.0]
+    ship(model, {**near, "verdict": "refused"}, far)
+    assert passed(model, cache) == []
+
+
 def test_a_shipped_verdict_with_lowered_limits_does_not_choose_for_others(
     model: Path, cache: str, report: Callable[..., Report]
 ) -> None:

@@ -200,9 +200,32 @@ class GateReport:
 
 
 def write_reports(file: Path, reports: Sequence[GateReport]) -> None:
-    """Write reports as a model's folder ships them."""
-    data = [report.to_dict() for report in reports]
+    """Write reports as a model's folder ships them.
+
+    What is there about the same weights on another kind of processor stays; the rest gives way.
+
+    Raises:
+        InputError: what is there holds no reports; the message names the file.
+    """
+    if not reports:
+        return
+    about = {(report.subject.fingerprint, report.subject.processor) for report in reports}
+    weights = {fingerprint for fingerprint, _ in about}
+    others = [
+        report
+        for report in (_read(file) if file.exists() else ())
+        if report.subject.fingerprint in weights
+        and (report.subject.fingerprint, report.subject.processor) not in about
+    ]
+    data = [report.to_dict() for report in (*others, *reports)]
     file.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _read(file: Path) -> list[GateReport]:
+    try:
+        return [GateReport.of(each) for each in json.loads(file.read_text(encoding="utf-8"))]
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{file}: {error}") from error
 
 
 def _rows(figures: Figures, limits: Limits) -> Iterator[tuple[str, str, str]]:

@@ -91,7 +91,8 @@ def passed(folder: Path, chosen: str | None = None, where: Processor | None = No
     A verdict of the user's own cache counts for this very processor and these versions of the runtimes,
     whatever it says; where there is none, the one that the model brings counts for every processor with
     the instructions that it names, as far as its precision uses them, if it passed within the gate's own
-    limits. Float32 needs no verdict.
+    limits. A model may bring verdicts of several processors: of those that count, the one that names the most
+    instructions does. Float32 needs no verdict.
 
     Args:
         folder: the model's folder.
@@ -103,13 +104,16 @@ def passed(folder: Path, chosen: str | None = None, where: Processor | None = No
     if not shipped and not (cache_folder(chosen) / _FOLDER).is_dir():
         return []
     own_fingerprint, here = fingerprint(folder, chosen), where or processor()
-    found = {
-        (verdict.backend, verdict.dtype): verdict
+    counting = [
+        verdict
         for verdict in shipped
         if verdict.fingerprint == own_fingerprint
         and not verdict.lowered
         and here.computes_like(verdict.processor, verdict.dtype)
-    }
+    ]
+    # The nearest processor's last.
+    counting.sort(key=lambda verdict: (verdict.processor == here, len(verdict.processor.instructions or ())))
+    found = {(verdict.backend, verdict.dtype): verdict for verdict in counting}
     for file in sorted(_place(own_fingerprint, chosen).glob("*.json")):
         for verdict in _read(file):
             current = verdict.processor == here and verdict.runtimes == runtimes_of(verdict.backend)
