@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 from pertinence import Reranker
 from pertinence.agreement import drift_over_spread
 from pertinence.local.loading import resolve
+from pertinence.local.processor import processor
 from pertinence.local.weights import write_float32
 from pertinence.options import Options
 from support.gte import needs_gte
@@ -163,10 +164,22 @@ def test_a_score_does_not_depend_on_its_batch_neighbours(
 @pytest.mark.parametrize(
     ("backend", "dtype"), [("onnx", "int8"), ("openvino", "bfloat16"), ("openvino", "int8")]
 )
-def test_in_low_precision_no_neighbour_moves_a_score_at_all(
+def test_in_low_precision_no_neighbour_moves_a_score(
     backend: str, dtype: str, model_folder: Callable[[str], Path]
 ) -> None:
     with Reranker(model_folder("mminilm-L6"), backend=backend, dtype=dtype) as reranker:
         together = reranker.score(QUERY, TEXTS[:60])
         alone = [reranker.score(QUERY, [text])[0] for text in TEXTS[:60]]
-    np.testing.assert_array_equal(together, alone)
+    np.testing.assert_allclose(together, alone, atol=_neighbours_move(backend), rtol=0)
+
+
+def _neighbours_move(backend: str) -> float:
+    """By how much they may: by nothing, where the products of that precision are the processor's own.
+
+    OpenVINO computes in bfloat16 by other kernels on a processor that has no such products, and in int8 on
+    one whose AMX is not used (see the conftest of the root); these take another order for another batch.
+    Seen so: .0007 and .0043 of a probability.
+    """
+    instructions = processor().instructions or ()
+    own = "avx512_bf16" in instructions and "amx_int8" not in instructions
+    return 0.0 if own or backend != "openvino" else 0.01
