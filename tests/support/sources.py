@@ -30,6 +30,18 @@ SHEETS = {
             "fenêtres de ce côté de la maison et prévenez vos voisins, surtout ceux qui ont des enfants."
         },
     ),
+    # Held out, by the hash of its title.
+    "F3": (
+        "Cave inondée après un orage",
+        "Une cave inondée se signale d'abord à l'assureur, dans les cinq jours, puis à la mairie si la rue "
+        "entière est sous l'eau.",
+        {
+            "Qui pompe l'eau de la cave ?": "Les pompiers ne viennent que si l'eau menace quelqu'un ou "
+            "l'électricité ; pour le reste, une entreprise pompe aux frais de l'occupant.",
+            "Indemnisation": "L'assureur envoie un expert, qui compte les biens perdus et la remise en état "
+            "des murs ; gardez les factures et prenez des photos.",
+        },
+    ),
 }
 WORK = {
     "title": "La pause des équipes de nuit",

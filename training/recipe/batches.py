@@ -6,7 +6,6 @@ import gzip
 import json
 import math
 import random
-import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import Any
 from recipe import data
 from recipe.questions import excerpt, vary
 
-HELD_OUT_SHARE = 0.06
 # How sharp the bi-encoder's judgement is where it counts.
 SHARPNESS = 12.0
 # What a first stage commonly hands on, and what the scores are meant to be honest about.
@@ -64,12 +62,12 @@ def training_sets() -> TrainingSets:
     """Split by article in French and by question in English, by a hash that no run can change."""
     piaf, epqa = data.load("piaf-fr", "train"), data.load("epqa-en", "train")
     titles = {piaf.titles[p] for judged in piaf.qrels.values() for p in judged}
-    piaf_held = {q for q in piaf.queries if _held_out(piaf.titles[next(iter(piaf.qrels[q]))])}
-    epqa_held = {q for q in epqa.queries if _held_out(q)}
+    piaf_held = {q for q in piaf.queries if data.held_out(piaf.titles[next(iter(piaf.qrels[q]))])}
+    epqa_held = {q for q in epqa.queries if data.held_out(q)}
     ours = {q: [p for p in found if piaf.titles[p] in titles] for q, found in piaf.candidates.items()}
     return TrainingSets(
         piaf=replace(piaf, candidates=ours),
-        piaf_pool={p: t for p, t in piaf.titles.items() if t in titles and not _held_out(t)},
+        piaf_pool={p: t for p, t in piaf.titles.items() if t in titles and not data.held_out(t)},
         piaf_train=tuple(q for q in piaf.queries if q not in piaf_held),
         piaf_held_out=tuple(q for q in piaf.queries if q in piaf_held),
         epqa=epqa,
@@ -199,7 +197,3 @@ def _stand_for(drawn: Sequence[int], wrong: int, most: int) -> list[float]:
 
 def _has_contrast(judged: dict[str, int]) -> bool:
     return max(judged.values()) > 0
-
-
-def _held_out(key: str) -> bool:
-    return (zlib.crc32(key.encode("utf-8")) % 1000) < HELD_OUT_SHARE * 1000

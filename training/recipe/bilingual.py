@@ -90,7 +90,7 @@ def _train(worker: Worker, args: argparse.Namespace) -> None:
         for setting in optimizer.param_groups:
             setting["lr"] = args.learning_rate * state.schedule(step, args.steps)
         lowered.follow()
-        asked = worker.part(at(pairs, args.seed, step, args.texts))
+        asked = worker.part(at(pairs, args.seed, step, args.texts), lambda pair: len(pair[0]))
         french, english = [pair[0] for pair in asked], [pair[1] for pair in asked]
         with torch.no_grad():
             meant = embeddings(teacher, taught, english, batch_tokens=args.batch_tokens)

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from recipe import plots
+from recipe import plots, unseen
 from recipe.between import SHARE
 from recipe.calibrate import off_by, reliability
-from recipe.data import load
+from recipe.data import judgements, set_folder
 from recipe.train import PHASES
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -24,6 +24,7 @@ CANDIDATES = {
     "piaf-fr": "BM25's first 20",
     "epqa-en": "the ten judged candidates, in random order",
     "scifact-en": "BM25's first 50",
+    unseen.NAME: "BM25's first 20",
 }
 
 # Question, logit and whether it is right, of one candidate.
@@ -44,7 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     curve = learning_curve(args.run)
     plots.learning_curve(curve, args.to / "curve.svg")
     figures = {name: args.run / "figures" / name for name in CANDIDATES}
-    judged = {name: list(_judged(name, folder)) for name, folder in figures.items()}
+    judged = {
+        name: list(_judged(set_folder(name, args.prepared), folder)) for name, folder in figures.items()
+    }
     dev = {name: on_dev(judged[name]) for name in calibration["reliability"]}
     plots.reliability(dev, args.to / "reliability.svg")
     reports = {name: _json(folder / "report.json")["results"][0] for name, folder in figures.items()}
@@ -145,9 +148,9 @@ def on_dev(pairs: Sequence[Judgement]) -> list[dict[str, float]]:
     return reliability(1 / (1 + np.exp(-np.array(logits))), np.array(labels, dtype=float))
 
 
-def _judged(name: str, figures: Path) -> Iterator[Judgement]:
+def _judged(data: Path, figures: Path) -> Iterator[Judgement]:
     """Every reranked candidate of a set."""
-    qrels = load(name, "dev").qrels
+    qrels = judgements(data, "dev")
     with next(figures.glob("runs/*/pertinence-mini.trec")).open(encoding="utf-8") as run:
         for line in run:
             query, _, passage, _, logit, _ = line.split()

@@ -5,9 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+HELD_OUT_SHARE = 0.06
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +40,12 @@ def data_folder() -> Path:
     return Path(value)
 
 
+def set_folder(name: str, prepared: Path) -> Path:
+    """Where a set lies: among what `recipe.prepare` wrote, or in `PERTINENCE_DATA`."""
+    own = prepared / name
+    return own if own.is_dir() else data_folder() / name
+
+
 def load(name: str, split: str) -> Collection:
     """Load one set with the judgements of one split (`train` or `dev`)."""
     folder = data_folder() / name
@@ -45,10 +54,7 @@ def load(name: str, split: str) -> Collection:
     for row in _jsonl(folder / "corpus.jsonl.gz"):
         titles[row["_id"]] = row.get("title") or ""
         passages[row["_id"]] = row["text"]
-    qrels: dict[str, dict[str, int]] = {}
-    for line in (folder / "qrels" / f"{split}.trec").read_text(encoding="utf-8").splitlines():
-        query, _, passage, grade = line.split()
-        qrels.setdefault(query, {})[passage] = int(grade)
+    qrels = judgements(folder, split)
     queries = {row["_id"]: row["text"] for row in _jsonl(folder / "queries.jsonl") if row["_id"] in qrels}
     candidates: dict[str, list[tuple[int, str]]] = {query: [] for query in queries}
     with gzip.open(folder / "bm25.trec.gz", "rt", encoding="utf-8") as lines:
@@ -63,6 +69,20 @@ def load(name: str, split: str) -> Collection:
         qrels=qrels,
         candidates={query: [p for _, p in sorted(rows)] for query, rows in candidates.items()},
     )
+
+
+def judgements(folder: Path, split: str) -> dict[str, dict[str, int]]:
+    """Query id -> passage id -> grade, of one split of the set in a folder."""
+    qrels: dict[str, dict[str, int]] = {}
+    for line in (folder / "qrels" / f"{split}.trec").read_text(encoding="utf-8").splitlines():
+        query, _, passage, grade = line.split()
+        qrels.setdefault(query, {})[passage] = int(grade)
+    return qrels
+
+
+def held_out(key: str) -> bool:
+    """Whether nothing is learnt from an article, a question or a sheet: by a hash that no run can change."""
+    return (zlib.crc32(key.encode("utf-8")) % 1000) < HELD_OUT_SHARE * 1000
 
 
 def _jsonl(path: Path) -> Iterator[dict[str, str]]:

@@ -10,6 +10,8 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
@@ -38,7 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--to", type=Path, required=True, help="JSON file of the figures")
     args = parser.parse_args(arguments)
     texts = passages(Tokenizer.from_file(str(args.model / "tokenizer.json")))
-    found = {name: milliseconds(args.model, *form, texts) for name, form in FORMS.items()}
+    # Each in a process of its own: see `pertinence.local.apart`.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as processes:
+        asked = {
+            name: processes.submit(milliseconds, args.model, *form, texts) for name, form in FORMS.items()
+        }
+        found = {name: each.result() for name, each in asked.items()}
     about = {"processor": processor().name, "cores": os.cpu_count(), "median_ms": found}
     args.to.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
     print(about)

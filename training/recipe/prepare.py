@@ -2,7 +2,8 @@
 
     python -m recipe.prepare --sources runs/sources --to runs/prepared
 
-Passages of PIAF's `dev` articles are in none of them, not even as negatives. The vocabulary comes first, for
+Passages of PIAF's `dev` articles are in none of them, not even as negatives; nor are the sheets that
+`recipe.unseen` asks for. The vocabulary comes first, for
 the encoder learns French with it; one that is there stays, since no two are the same to the last piece.
 """
 
@@ -17,8 +18,9 @@ from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
+from recipe import unseen
 from recipe.batches import TrainingSets, training_sets
-from recipe.rows import Row, clozes, epqa, functions, piaf, services, twins
+from recipe.rows import Row, epqa, functions, piaf, services, twins
 from recipe.services import sections
 from recipe.texts import versions
 from recipe.twins import descriptions
@@ -53,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 print(questions, flush=True)
             questions[row.source] = questions.get(row.source, 0) + 1
             out.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
+    unseen.write(args.sources, args.to / unseen.NAME, random.Random(args.seed))
     about = {"vocabulary": vocabulary, "questions": questions, "documentation": versions()}
     (args.to / ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
     print(questions, flush=True)
@@ -76,7 +79,6 @@ def french(sets: TrainingSets, sources: Path) -> dict[str, dict[str, list[str]]]
 def _rows(sets: TrainingSets, sources: Path, rng: random.Random, most: int | None) -> Iterator[Row]:
     yield from islice(piaf(sets), most)
     yield from islice(services(sources, rng), most)
-    yield from islice(clozes(sets, rng), most)
     yield from islice(epqa(sets), most)
     yield from functions(rng, most)
     yield from twins(sources, rng, most)

@@ -1,9 +1,4 @@
-"""Questions that nobody asked, made of the passages themselves, and the ways in which people write them.
-
-The inverse cloze of Lee et al. (2019, arXiv:1906.00300) takes a sentence as the question and the text it
-stood in as the answer. Here the sentence also loses its likely answer (a number, a name), and some of its
-words, so that what is left resembles what a person asks.
-"""
+"""The ways in which people write a question, and the part of a passage that they are shown."""
 
 from __future__ import annotations
 
@@ -12,14 +7,7 @@ import re
 import unicodedata
 
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+(?=[A-ZÀ-Ý0-9«\"(])")
-_NUMBER = re.compile(r"\b\d[\d\s.,]*\b")
-_NAME = re.compile(r"(?<=\s)(?:[A-ZÀ-Ý][\w’'-]+)(?:\s+(?:de\s+|du\s+|la\s+)?[A-ZÀ-Ý][\w’'-]+)*")
 _WORD = re.compile(r"[\w’'-]+")
-_ASK = {
-    "number": ("combien", "en quelle année", "quand", "quel nombre", "quelle date", "combien de"),
-    "name": ("qui", "où", "quel", "quelle", "comment s'appelle", "quel est le nom"),
-    "other": ("pourquoi", "comment", "quel", "quelle", "que", "qu'est-ce que"),
-}
 _COMMON = """
     a à au aux avec ce ces cette d dans de des du elle en est et eu il ils l la le les leur lors mais ne
     on ont ou où par pas pour plus qu que qui quel quelle quels quelles s sa sans se ses si son sont sur
@@ -33,26 +21,6 @@ COMMON = frozenset(_COMMON.split())
 def sentences(text: str) -> list[str]:
     """The sentences of a passage that are long enough to say something."""
     return [part.strip() for part in _SENTENCE.split(text) if 8 <= len(part.split()) <= 45]
-
-
-def cloze(sentence: str, rng: random.Random) -> str:
-    """A question that the sentence answers: its number or name taken out, some of its words kept."""
-    kind, found = "other", None
-    for name, pattern in rng.sample([("number", _NUMBER), ("name", _NAME)], 2):
-        matches = list(pattern.finditer(sentence))
-        if matches:
-            kind, found = name, rng.choice(matches)
-            break
-    if found is not None:
-        sentence = sentence[: found.start()] + " " + sentence[found.end() :]
-    words = _WORD.findall(sentence)
-    share = rng.uniform(0.35, 0.85)
-    start = rng.randrange(max(1, len(words) - 6))
-    near = words[start : start + rng.randint(6, 14)]
-    kept = [word for word in near if word.lower() in COMMON or rng.random() < share]
-    if sum(word.lower() not in COMMON for word in kept) < 2:
-        kept = near
-    return f"{rng.choice(_ASK[kind])} {' '.join(kept)} ?"
 
 
 def vary(question: str, rng: random.Random, share: float = 0.5) -> str:

@@ -11,15 +11,15 @@ import numpy as np
 
 from pertinence import Embedder
 from recipe.batches import TrainingSets
+from recipe.data import held_out
 from recipe.model import base_folder
 from recipe.near import SharedWords
-from recipe.questions import cloze, sentences
+from recipe.questions import sentences
 from recipe.services import Section, question, sections
 from recipe.texts import documented
 from recipe.twins import Twin, descriptions, helps
 
 DEPTH = 30
-CLOZES = 4  # questions made of one passage
 HIDDEN = 0.5  # how often the sentence that a question was made of is taken out of its passage
 # Of the two great sources, so many questions are as many as the training has time for, and so many wrong
 # passages enough for it to draw from.
@@ -63,32 +63,12 @@ def piaf(sets: TrainingSets) -> Iterator[Row]:
         )
 
 
-def clozes(sets: TrainingSets, rng: random.Random) -> Iterator[Row]:
-    """Questions made of French passages."""
-    pool = list(sets.piaf_pool)
-    texts = [sets.piaf.passages[p] for p in pool]
-    made: list[tuple[int, str, str]] = []
-    for place, text in enumerate(texts):
-        found = sentences(text)
-        for sentence in rng.sample(found, min(CLOZES, len(found))):
-            kept = text.replace(sentence, " ") if rng.random() < HIDDEN and len(found) > 3 else text
-            made.append((place, cloze(sentence, rng), " ".join(kept.split())))
-    rng.shuffle(made)
-    near = SharedWords(texts).near([query for _, query, _ in made])
-    for (place, query, right), shared in zip(made, near, strict=True):
-        wrong = _nearest(shared, place, DEPTH)
-        yield Row(
-            source="cloze",
-            query=query,
-            passages=[right, *(texts[other] for other in wrong)],
-            titles=[sets.piaf.titles[pool[other]] for other in (place, *wrong)],
-            worth=[1.0] + [0.0] * len(wrong),
-        )
-
-
 def services(sources: Path, rng: random.Random) -> Iterator[Row]:
-    """What people ask of the administration: titles of its sheets first, then headings of their sections."""
-    found = list(sections(sources))
+    """What people ask of the administration: titles of its sheets first, then headings of their sections.
+
+    Without the sheets that are held out (see `recipe.unseen`).
+    """
+    found = [section for section in sections(sources) if not held_out(section.sheet)]
     words = SharedWords([f"{section.sheet} {section.text}" for section in found])
     order = rng.sample(range(len(found)), len(found))
     asked = sorted(order, key=lambda place: found[place].heading != found[place].sheet)[:SERVICES]

@@ -17,12 +17,12 @@ from typing import Any
 
 import pertinence_mini
 from pertinence.cli import main as pertinence
-from recipe import between, bilingual, calibrate, card, fetch, latency, package, prepare, train
-from recipe.data import data_folder
+from recipe import between, bilingual, calibrate, card, fetch, latency, package, prepare, train, unseen
+from recipe.data import data_folder, set_folder
 from recipe.model import TOKENIZER, base_folder
 
 # Of each set, how many candidates are reranked. SciFact is for the last word alone: nothing chooses by it.
-FIGURES = {"piaf-fr": 20, "epqa-en": 10, "scifact-en": 50}
+FIGURES = {"piaf-fr": 20, "epqa-en": 10, "scifact-en": 50, unseen.NAME: 20}
 SAMPLES = {"scifact-en": 150}  # of 809 questions: their abstracts are long
 # The form whose verdict is shipped: the fastest on a CPU that ever passed.
 JUDGED = ["--only", "openvino/bfloat16"]
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # Named as users name it, where it is the embedded default itself.
         _run("tune", *([] if own else [str(args.to)]), "--ship", *JUDGED, *_sets("piaf-fr", "epqa-en"))
     samples = dict.fromkeys(FIGURES, args.sample) if args.sample else SAMPLES
-    measure(args.to, args.run / "figures", small.get("samples", samples), beside=not args.small)
+    measure(args.to, args.run, small.get("samples", samples), beside=not args.small)
     latency.main(["--model", str(args.to), "--to", str(args.run / LATENCY)])
     card.main([*same, "--run", str(args.run), "--to", str(args.to)])
 
@@ -92,15 +92,15 @@ def trained(final: Path) -> bool:
     return (final / TOKENIZER[-1]).exists()
 
 
-def measure(model: Path, to: Path, samples: Mapping[str, int] = SAMPLES, *, beside: bool = True) -> None:
+def measure(model: Path, run: Path, samples: Mapping[str, int] = SAMPLES, *, beside: bool = True) -> None:
     """The dev sets by `pertinence evaluate`, BM25 and the bi-encoder that the model was made of beside it."""
     embedder = ["--embedder", f"all-MiniLM-L6-v2={base_folder()}", "--no-retrieval"] if beside else []
     for name, depth in FIGURES.items():
         sample = ["--sample", str(samples[name])] if name in samples else []
         _run(
             *("evaluate", f"pertinence-mini={model}", *embedder),
-            *("--data", str(data_folder() / name), "--split", "dev", "--top", str(depth)),
-            *("--measures", "MRR@10", "nDCG@10", "--output", str(to / name), *sample),
+            *("--data", str(set_folder(name, run / PREPARED)), "--split", "dev", "--top", str(depth)),
+            *("--measures", "MRR@10", "nDCG@10", "--output", str(run / "figures" / name), *sample),
         )
 
 

@@ -26,8 +26,8 @@ from recipe.workers import Worker, run_workers
 
 # Questions of each source a step.
 MIX = {"piaf": 3, "services": 3, "twins_fr": 1, "epqa": 1, "functions": 1, "twins_en": 1}
-# Whose place another source may take or leave: people's questions of the same language.
-PEOPLES = {"services": "piaf", "twins_fr": "piaf", "cloze": "piaf", "functions": "epqa", "twins_en": "epqa"}
+# What takes another source's place, where it is left out: people's questions of the same language.
+PEOPLES = {"services": "piaf", "twins_fr": "piaf", "functions": "epqa", "twins_en": "epqa"}
 # What recipe.run has each phase do otherwise. The first one reads everything; the second, people's questions
 # to passages of prose, which is what most readers of the model will ask.
 PHASES = {
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _train(worker: Worker, args: argparse.Namespace) -> None:
     start = args.begin_with or args.prepared / "start"
-    counts = mix(args.without, args.beside)
+    counts = mix(args.without)
     groups = Groups(
         args.prepared / "groups.jsonl.gz",
         sources=counts,
@@ -77,7 +77,7 @@ def _train(worker: Worker, args: argparse.Namespace) -> None:
             setting["lr"] = args.learning_rate * state.schedule(step, args.steps)
         lowered.follow()
         torch.manual_seed(args.seed * 1_000_003 + 2 * step + worker.number)
-        loss = _step(lowered.network, encoder, worker.part(groups.at(counts, step)), args)
+        loss = _step(lowered.network, encoder, worker.part(groups.at(counts, step), letters), args)
         lowered.hand_over()
         worker.average_gradients(model)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -101,15 +101,17 @@ def _train(worker: Worker, args: argparse.Namespace) -> None:
         print(f"trained weights in {args.run / 'final'}", flush=True)
 
 
-def mix(without: Sequence[str] = (), beside: Sequence[str] = ()) -> dict[str, int]:
+def mix(without: Sequence[str] = ()) -> dict[str, int]:
     """How many questions of each source a step takes; as many of each language, whatever is left out."""
     counts = dict(MIX)
     for source in without:
         counts[PEOPLES[source]] += counts.pop(source)
-    for source in beside:
-        counts[PEOPLES[source]] -= 1
-        counts[source] = counts.get(source, 0) + 1
     return counts
+
+
+def letters(group: Group) -> int:
+    """How much there is to read in a group."""
+    return sum(map(len, group.passages))
 
 
 def _step(model, encoder, asked: Sequence[Group], args: argparse.Namespace) -> float:
@@ -132,7 +134,7 @@ def _step(model, encoder, asked: Sequence[Group], args: argparse.Namespace) -> f
 
 def _write_settings(args: argparse.Namespace) -> None:
     settings = {name: value for name, value in vars(args).items() if name not in PLACES}
-    settings.update(questions=mix(args.without, args.beside))
+    settings.update(questions=mix(args.without))
     (args.run / "settings.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
@@ -153,8 +155,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--titles", type=float, default=0.5, help="share of questions with titled passages")
     parser.add_argument("--pointwise", type=float, default=0.2, help="weight of the loss of single pairs")
     parser.add_argument("--sampled", action="store_true", help="in it, weigh all drawn passages alike")
-    parser.add_argument("--without", nargs="*", choices=sorted(MIX.keys() & PEOPLES), default=[])
-    parser.add_argument("--beside", nargs="*", choices=sorted(PEOPLES), default=[], help="one more of each")
+    parser.add_argument("--without", nargs="*", choices=sorted(PEOPLES), default=[])
     parser.add_argument("--dropout", type=float, default=0.0, help="of the layers' outputs")
     parser.add_argument("--layers", type=int, help="keep so many of the encoder's layers")
     parser.add_argument("--average", type=float, default=0.99, help="decay of the average of the weights")

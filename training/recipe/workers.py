@@ -10,11 +10,13 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as distributed
 import torch.multiprocessing as multiprocessing
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,21 @@ class Worker:
         """Whether this one writes the files."""
         return self.number == 0
 
-    def part(self, items: Sequence[Any]) -> list[Any]:
-        """This worker's share, every `count`-th item."""
-        return list(items[self.number :: self.count])
+    def part(self, items: Sequence[Item], work: Callable[[Item], int] = lambda item: 1) -> list[Item]:
+        """This worker's share: as many items as every other's, and about as much work.
+
+        Args:
+            items: what a step asks of all workers.
+            work: how long an item takes, in any unit. Who is done first waits for the others.
+        """
+        rounds = sorted(range(len(items)), key=lambda place: -work(items[place]))
+        # Dealt forth and back, so that nobody is first in every round.
+        back = 2 * self.count - 1
+        return [
+            items[place]
+            for dealt, place in enumerate(rounds)
+            if self.number in (dealt % (2 * self.count), back - dealt % (2 * self.count))
+        ]
 
     def average_gradients(self, model: torch.nn.Module) -> None:
         """Give every worker the mean of all workers' gradients."""
