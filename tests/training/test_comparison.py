@@ -40,15 +40,15 @@ def test_the_page_tells_what_is_done_and_how_far_it_is_from_the_whole(tmp_path: 
     text = page(tmp_path)
     assert "## 12 steps, 3 wrong passages a question" in text
     assert "on the same 2 answerable" in text
-    assert "| the recipe | 0.500 |  | 0.500 |  |\n" in text
-    assert "| questions as they are | 0.250 | -0.250 ± 0.000 | 0.250 | -0.250 ± 0.000 |\n" in text
+    assert "| the recipe | 0.500 |  | 0.500 |  | 0.500 |  |\n" in text
+    assert f"| questions as they are{' | 0.250 | -0.250 ± 0.000' * 3} |\n" in text
     assert "| passages uncut" not in text
     assert "Not run yet: an encoder that has not learnt French before, " in text
     assert "*Not run yet.*" in text
     assert "<<" not in text
     for line in text.splitlines():
         if line.startswith("|"):
-            assert line.count("|") == 6
+            assert line.count("|") in (6, 8)
 
 
 def test_no_two_variants_share_a_folder(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from pathlib import Path
 
@@ -14,7 +13,7 @@ pytest.importorskip("lxml")
 pytest.importorskip("sklearn")
 
 from recipe import unseen
-from recipe.data import held_out, judgements
+from recipe.data import held_out, read
 from recipe.near import SharedWords
 from recipe.rows import services, twins
 from support.sources import PACKAGES, SHEETS, sheet, write_sources, write_tgz
@@ -71,19 +70,15 @@ def test_of_a_sheet_that_is_held_out_nothing_is_asked_and_nothing_shown(tmp_path
 def test_sections_of_held_out_sheets_are_a_set_of_their_own(tmp_path: Path) -> None:
     title, text, chapters = SHEETS["F3"]
     unseen.write(write_sources(tmp_path / "sources"), tmp_path / "set", random.Random(1))
-    lines = (tmp_path / "set" / "corpus.jsonl").read_text(encoding="utf-8").splitlines()
-    corpus = {row["_id"]: row for row in map(json.loads, lines)}
-    assert [row["text"] for row in corpus.values()] == [text, *chapters.values()]
-    assert {row["title"] for row in corpus.values()} == {title}
-    lines = (tmp_path / "set" / "queries.jsonl").read_text(encoding="utf-8").splitlines()
-    queries = {row["_id"]: row["text"] for row in map(json.loads, lines)}
-    asked = judgements(tmp_path / "set", "dev")
-    assert asked.keys() == queries.keys()
+    found = read(tmp_path / "set", "dev")
+    assert list(found.passages.values()) == [f"{title}\n{body}" for body in (text, *chapters.values())]
     # The sheet's title asks for all of it: no section alone answers that.
-    found = {corpus[passage]["text"]: queries[query] for query, judged in asked.items() for passage in judged}
-    assert found.keys() == set(chapters.values())
-    for heading, body in chapters.items():
-        assert heading.rstrip(" ?").lower() in found[body].lower()
+    asked = {found.queries[query]: judged for query, judged in found.qrels.items()}
+    assert len(asked) == len(chapters)
+    for (question, judged), (heading, body) in zip(asked.items(), chapters.items(), strict=True):
+        assert heading.rstrip(" ?").lower() in question.lower()
+        assert [found.passages[passage] for passage in judged] == [f"{title}\n{body}"]
+    assert all(set(judged) <= set(found.candidates[query]) for query, judged in found.qrels.items())
 
 
 def test_what_is_near_in_english_is_near_in_french(tmp_path: Path) -> None:

@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 
-from recipe import finish, train
+from recipe import finish, train, unseen
 from recipe.card import TEMPLATES
 from recipe.model import base_folder
 from recipe.run import BILINGUAL, PREPARED
 
 PAGE = Path(__file__).parents[1] / "ablation.md"
 STEPS, NEGATIVES = 120, 3  # what makes the runs short
-COLUMNS = {"piaf-fr": "RR@10", "epqa-en": "nDCG@10"}
+COLUMNS = {"piaf-fr": "RR@10", "epqa-en": "nDCG@10", unseen.NAME: "RR@10"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 _train(args, name, VARIANTS[name], others)
             else:
                 to = folder(args.to, part, name)
-                finish.measure(finish.Place(run=args.run, form=name, to=to, queries=args.queries))
+                place = finish.Place(
+                    run=args.run,
+                    prepared=args.run / PREPARED,
+                    form=name,
+                    to=to,
+                    queries=args.queries,
+                )
+                finish.measure(place)
     text = page(args.to)
     args.page.write_text(text, encoding="utf-8")
     print(text, end="")
@@ -113,7 +120,7 @@ def table(to: Path, part: str) -> str:
     runs = {name: folder(to, part, name) for name in NAMES[part] if done(to, part, name)}
     if not runs:
         return "*Not run yet.*\n"
-    head = f"| {HEADS[part]} | French MRR@10 | | English nDCG@10 | |"
+    head = f"| {HEADS[part]} | French MRR@10 | | English nDCG@10 | | administration MRR@10 | |"
     lines = [head, "|---" * (head.count("|") - 1) + "|"]
     whole: dict[str, dict[str, dict[str, float]]] = {}
     for name, run in runs.items():

@@ -16,6 +16,7 @@ import numpy as np
 from recipe import plots, unseen
 from recipe.between import SHARE
 from recipe.calibrate import off_by, reliability
+from recipe.curve import SETS
 from recipe.data import judgements, set_folder
 from recipe.train import PHASES
 
@@ -159,10 +160,10 @@ def _judged(data: Path, figures: Path) -> Iterator[Judgement]:
 
 def curve_table(curve: list[dict[str, Any]]) -> str:
     """MRR@10 and nDCG@10 by training step."""
-    head = ["step", "French MRR@10", "French nDCG@10", "English MRR@10", "English nDCG@10"]
+    head = ["step", *(f"`{name}` {measure}" for name in SETS for measure in ("MRR@10", "nDCG@10"))]
     rows = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for point in curve:
-        cells = [f"{point[name][m]:.3f}" for name in ("piaf-fr", "epqa-en") for m in ("RR@10", "nDCG@10")]
+        cells = [f"{point[name][measure]:.3f}" for name in SETS for measure in ("RR@10", "nDCG@10")]
         rows.append(f"| {point['step']} | {' | '.join(cells)} |")
     return "\n".join(rows)
 

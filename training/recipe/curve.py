@@ -12,20 +12,22 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
-from recipe.data import Collection, load
+from recipe import unseen
+from recipe.data import Collection, read, set_folder
 from recipe.metrics import by_question, means, reranked
 from recipe.model import logits
 from recipe.workers import Worker
 
 DEPTH = 20
+SETS = ("piaf-fr", "epqa-en", unseen.NAME)
 
 
 class Curve:
     """Figures of the sample, a line of `curve.jsonl` each."""
 
-    def __init__(self, encoder: Tokenizer, queries: int) -> None:
+    def __init__(self, encoder: Tokenizer, queries: int, prepared: Path) -> None:
         self._encoder = encoder
-        self._sets = {"piaf-fr": load("piaf-fr", "dev"), "epqa-en": load("epqa-en", "dev")}
+        self._sets = {name: read(set_folder(name, prepared), "dev") for name in SETS}
         self._samples = {name: _answerable(data, queries) for name, data in self._sets.items()}
 
     @torch.inference_mode()

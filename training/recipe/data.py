@@ -47,8 +47,12 @@ def set_folder(name: str, prepared: Path) -> Path:
 
 
 def load(name: str, split: str) -> Collection:
-    """Load one set with the judgements of one split (`train` or `dev`)."""
-    folder = data_folder() / name
+    """Read a set of `PERTINENCE_DATA`."""
+    return read(data_folder() / name, split)
+
+
+def read(folder: Path, split: str) -> Collection:
+    """Read one set with the judgements of one split (`train` or `dev`)."""
     passages: dict[str, str] = {}
     titles: dict[str, str] = {}
     for row in _jsonl(folder / "corpus.jsonl.gz"):

@@ -27,6 +27,7 @@ class Place:
     """Where to read, where to write, and how many questions of each set to rerank."""
 
     run: Path
+    prepared: Path
     form: str
     to: Path
     queries: int
@@ -43,7 +44,7 @@ def _measure(worker: Worker, place: Place) -> None:
     model = lean(classifier(folder, seed=0))
     with torch.no_grad():
         FORMS[place.form](model, place.run)
-    curve = Curve(tokenizer(folder, MAX_LENGTH), place.queries)
+    curve = Curve(tokenizer(folder, MAX_LENGTH), place.queries, place.prepared)
     curve.point(place.to, 0, model, worker)
 
 

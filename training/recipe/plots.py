@@ -8,9 +8,15 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
+from recipe import unseen
+
 # The same drawing gives the same file, whenever it is made.
 matplotlib.rcParams["svg.hashsalt"] = "pertinence-mini"
-NAMES = {"piaf-fr": "French (PIAF)", "epqa-en": "English (ePQA)"}
+NAMES = {
+    "piaf-fr": "French (PIAF)",
+    "epqa-en": "English (ePQA)",
+    unseen.NAME: "French (administration)",
+}
 _META = {"Date": None, "Creator": None}
 
 
@@ -31,8 +37,8 @@ def reliability(bins: dict[str, list[dict[str, float]]], file: Path) -> None:
     figure = Figure(figsize=(4.2, 4), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="grey", linewidth=1, label="perfect")
-    for name, label in NAMES.items():
-        axes.plot([b["said"] for b in bins[name]], [b["found"] for b in bins[name]], marker="o", label=label)
+    for name, each in bins.items():
+        axes.plot([b["said"] for b in each], [b["found"] for b in each], marker="o", label=NAMES[name])
     axes.set(xlabel="probability said", ylabel="share relevant", xlim=(0, 1), ylim=(0, 1))
     axes.grid(alpha=0.3)
     axes.legend()

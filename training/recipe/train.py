@@ -70,7 +70,7 @@ def _train(worker: Worker, args: argparse.Namespace) -> None:
     encoder = tokenizer(start, args.max_length)
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, weight_decay=0.01, fused=True)
     first = state.resume(args.run, model, average, optimizer)
-    curve = Curve(tokenizer(start, MAX_LENGTH), args.curve_queries)
+    curve = Curve(tokenizer(start, MAX_LENGTH), args.curve_queries, args.prepared)
     for step in range(first, min(args.steps, args.until or args.steps)):
         began = time.monotonic()
         for setting in optimizer.param_groups:

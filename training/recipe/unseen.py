@@ -7,16 +7,20 @@ these sheets no more was seen than which words are frequent, for the vocabulary.
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from pertinence.evaluation.bm25 import Bm25
+from pertinence.evaluation.collection import TextsInMemory
 from recipe.data import held_out
 from recipe.services import question, sections
 
 NAME = "services-fr"
 QUESTIONS = 400
+CANDIDATES = 50
 
 
 def write(sources: Path, to: Path, rng: random.Random) -> None:
@@ -27,18 +31,27 @@ def write(sources: Path, to: Path, rng: random.Random) -> None:
     own = [place for place, each in enumerate(headings) if headings.count(each) == 1 and each[0] != each[1]]
     asked = sorted(rng.sample(own, min(QUESTIONS, len(own))))
     (to / "qrels").mkdir(parents=True, exist_ok=True)
+    # A section says little without its sheet's title, so every reader is shown both.
+    passages = {f"s{place}": f"{each.sheet}\n{each.text}" for place, each in enumerate(found)}
+    queries = {f"q{place}": question(found[place], rng.randrange(3)) for place in asked}
+    _write_texts(to / "corpus.jsonl.gz", passages)
+    _write_texts(to / "queries.jsonl", queries)
+    _write(to / "qrels" / "dev.trec", (f"q{place} 0 s{place} 1" for place in asked))
+    index = Bm25(TextsInMemory(NAME, passages))
     _write(
-        to / "corpus.jsonl",
-        ({"_id": f"s{place}", "title": each.sheet, "text": each.text} for place, each in enumerate(found)),
+        to / "bm25.trec.gz",
+        (
+            f"{ranked.query} Q0 {passage} {rank} {score} bm25"
+            for ranked in index.search(queries.items(), CANDIDATES)
+            for rank, (passage, score) in enumerate(zip(ranked.passages, ranked.scores, strict=True), start=1)
+        ),
     )
-    _write(
-        to / "queries.jsonl",
-        ({"_id": f"q{place}", "text": question(found[place], rng.randrange(3))} for place in asked),
-    )
-    lines = [f"q{place} 0 s{place} 1\n" for place in asked]
-    (to / "qrels" / "dev.trec").write_text("".join(lines), encoding="utf-8")
 
 
-def _write(file: Path, rows: Iterable[Mapping[str, str]]) -> None:
-    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
-    file.write_text("".join(lines), encoding="utf-8")
+def _write_texts(file: Path, texts: Mapping[str, str]) -> None:
+    _write(file, (json.dumps({"_id": key, "text": text}, ensure_ascii=False) for key, text in texts.items()))
+
+
+def _write(file: Path, lines: Iterable[str]) -> None:
+    with (gzip.open if file.suffix == ".gz" else open)(file, "wt", encoding="utf-8") as out:
+        out.writelines(f"{line}\n" for line in lines)
