@@ -46,6 +46,9 @@ VARIANTS = {
     "an encoder that has not learnt French before": Variant(encoder=f"{PREPARED}/start"),
     "nor has it a French vocabulary": Variant(encoder=None),
     "no questions to the administration": Variant(training=("--without", "services")),
+    "three questions to the administration and three of PIAF": Variant(
+        training=("--questions", "services=3", "piaf=3")
+    ),
     "no documented functions": Variant(training=("--without", "functions")),
     "one wrong passage a question": Variant(training=("--negatives", "1")),
     "questions as they are": Variant(training=("--varied", "0")),

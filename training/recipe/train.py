@@ -25,7 +25,7 @@ from recipe.model import MAX_LENGTH, TOKENIZER, classifier, lean, logits, plain_
 from recipe.workers import Worker, run_workers
 
 # Questions of each source a step.
-MIX = {"piaf": 3, "services": 3, "twins_fr": 1, "epqa": 1, "functions": 1, "twins_en": 1}
+MIX = {"piaf": 4, "services": 2, "twins_fr": 1, "epqa": 1, "functions": 1, "twins_en": 1}
 # What takes another source's place, where it is left out: people's questions of the same language.
 PEOPLES = {"services": "piaf", "twins_fr": "piaf", "functions": "epqa", "twins_en": "epqa"}
 # What recipe.run has each phase do otherwise. The first one reads everything; the second, people's questions
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _train(worker: Worker, args: argparse.Namespace) -> None:
     start = args.begin_with or args.prepared / "start"
-    counts = mix(args.without)
+    counts = mix(args.without, args.questions)
     groups = Groups(
         args.prepared / "groups.jsonl.gz",
         sources=counts,
@@ -101,9 +101,9 @@ def _train(worker: Worker, args: argparse.Namespace) -> None:
         print(f"trained weights in {args.run / 'final'}", flush=True)
 
 
-def mix(without: Sequence[str] = ()) -> dict[str, int]:
+def mix(without: Sequence[str] = (), otherwise: Sequence[tuple[str, int]] = ()) -> dict[str, int]:
     """How many questions of each source a step takes; as many of each language, whatever is left out."""
-    counts = dict(MIX)
+    counts = MIX | dict(otherwise)
     for source in without:
         counts[PEOPLES[source]] += counts.pop(source)
     return counts
@@ -134,7 +134,7 @@ def _step(model, encoder, asked: Sequence[Group], args: argparse.Namespace) -> f
 
 def _write_settings(args: argparse.Namespace) -> None:
     settings = {name: value for name, value in vars(args).items() if name not in PLACES}
-    settings.update(questions=mix(args.without))
+    settings.update(questions=mix(args.without, args.questions))
     (args.run / "settings.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
@@ -156,6 +156,9 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--pointwise", type=float, default=0.2, help="weight of the loss of single pairs")
     parser.add_argument("--sampled", action="store_true", help="in it, weigh all drawn passages alike")
     parser.add_argument("--without", nargs="*", choices=sorted(PEOPLES), default=[])
+    parser.add_argument(
+        "--questions", nargs="*", type=_count, metavar="SOURCE=COUNT", default=[], help="a step, otherwise"
+    )
     parser.add_argument("--dropout", type=float, default=0.0, help="of the layers' outputs")
     parser.add_argument("--layers", type=int, help="keep so many of the encoder's layers")
     parser.add_argument("--average", type=float, default=0.99, help="decay of the average of the weights")
@@ -167,6 +170,13 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="cpu", help="cpu, or a card such as cuda")
     parser.add_argument("--workers", type=int, default=2, help="on a CPU, processes of one thread each")
     return parser.parse_args(arguments)
+
+
+def _count(text: str) -> tuple[str, int]:
+    source, _, count = text.partition("=")
+    if source not in MIX or not count.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r}: one of {', '.join(MIX)}, = and a number")
+    return source, int(count)
 
 
 if __name__ == "__main__":
