@@ -83,11 +83,20 @@ def test_what_another_processor_said_of_the_same_weights_stays(tmp_path: Path) -
     assert shipped(file) == [retrained]
 
 
-def test_a_file_that_holds_no_reports_is_named_and_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "gate.json").write_text("[{}]", encoding="utf-8")
+def test_a_report_of_these_weights_that_cannot_be_read_is_named_and_not_lost(tmp_path: Path) -> None:
+    text = json.dumps([{"fingerprint": SUBJECT.fingerprint, "format": "of tomorrow"}])
+    (tmp_path / "gate.json").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=r"gate\.json"):
         write_reports(tmp_path / "gate.json", [report()])
-    assert (tmp_path / "gate.json").read_text(encoding="utf-8") == "[{}]"
+    assert (tmp_path / "gate.json").read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize("text", ["[{", "{}", "[1]", '[{"fingerprint": "of other weights"}]'])
+def test_what_says_nothing_of_these_weights_gives_way(text: str, tmp_path: Path) -> None:
+    (tmp_path / "gate.json").write_text(text, encoding="utf-8")
+    one = report()
+    write_reports(tmp_path / "gate.json", [one])
+    assert shipped(tmp_path / "gate.json") == [one]
 
 
 def shipped(file: Path) -> list[GateReport]:

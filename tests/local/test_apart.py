@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,16 +35,21 @@ def test_what_goes_wrong_there_is_told_here(tmp_path: Path) -> None:
         scorer.warm_up().result()
 
 
-def test_a_process_that_dies_is_an_error_and_not_a_wait(model_folder: Callable[[str], Path]) -> None:
-    options = Options(model=str(model_folder("tiny")), backend="onnx")
+def test_a_process_that_dies_is_an_error_of_the_model_that_it_ran(
+    model_folder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    other = shutil.copytree(model_folder("tiny"), tmp_path / "other")
+    first, second = (Options(model=str(folder), backend="onnx") for folder in (model_folder("tiny"), other))
 
     def die_and_ask() -> None:
-        with apart(options) as scorer:
-            scorer.warm_up().result()
+        with apart(first) as dying, apart(second) as going_on:
+            for scorer in (dying, going_on):
+                scorer.warm_up().result()
             # As where a system runs out of memory.
-            (process,) = scorer._pool._processes
-            os.kill(process, signal.SIGKILL)
-            scorer.submit(QUERY, TEXTS).result()
+            (process,) = dying._pool._processes.values()
+            process.kill()
+            going_on.submit(QUERY, TEXTS).result()
+            dying.submit(QUERY, TEXTS).result()
 
     with pytest.raises(ModelError, match="tiny: the process that ran it ended"):
         die_and_ask()

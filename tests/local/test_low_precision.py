@@ -83,7 +83,7 @@ def test_a_runtime_that_fails_in_a_precision_that_nobody_asked_for_is_sent_back_
 
     def fail(backend, batch):
         if backend.low:
-            raise RuntimeError("Failed to broadcast work_amount")
+            raise RuntimeError("Exception from a file:\nFailed to broadcast work_amount\n")
         return run(backend, batch)
 
     folder = model_folder("tiny")
@@ -98,7 +98,7 @@ def test_a_runtime_that_fails_in_a_precision_that_nobody_asked_for_is_sent_back_
     ):
         np.testing.assert_array_equal(reranker.score(QUERY, TEXTS), expected)
     (line,) = [record.message for record in caplog.records if "float32" in record.message]
-    assert line.endswith("failed in bfloat16 and goes on in float32")
+    assert line.endswith("failed (Failed to broadcast work_amount) in bfloat16 and goes on in float32")
     asked = Reranker(folder, backend="openvino", dtype="bfloat16", cache_folder=str(tmp_path))
     with asked as reranker, pytest.raises(ModelError, match="Failed to broadcast"):
         reranker.score(QUERY, TEXTS)

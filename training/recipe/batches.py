@@ -84,7 +84,7 @@ class Groups:
         negatives: how many wrong passages a question meets.
         excerpts: share of the questions whose passages are cut.
         varied: share of the questions that are changed as someone in a hurry types.
-        soft: share of the bi-encoder's judgement in what a documented function teaches.
+        soft: share of the bi-encoder's judgement in what a documented function or a twin teaches.
         titles: share of the questions whose passages come with the title of their article, on a line of its
             own before the text, as retrieval sets and search engines hand them on.
         natural: weigh each passage by how many candidates it stands for, rather than all alike: the right

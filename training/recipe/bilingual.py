@@ -30,8 +30,8 @@ from recipe.workers import Worker, run_workers
 
 MAX_LENGTH = 160  # tokens; a longer text is left out, since its translation would be cut elsewhere
 LONGEST = 100  # words of French, about as many tokens as that
-# Of the English texts, how many are learnt again: as much as keeps what the copy could do.
-ENGLISH = 0.5
+# Every so manieth English text is learnt again: as much as keeps what the copy could do.
+AGAIN = 2
 
 # Steps whose texts are sorted by length among each other.
 SORTED = 50
@@ -94,10 +94,9 @@ def _train(worker: Worker, args: argparse.Namespace) -> None:
         french, english = [pair[0] for pair in asked], [pair[1] for pair in asked]
         with torch.no_grad():
             meant = embeddings(teacher, taught, english, batch_tokens=args.batch_tokens)
-        again = int(len(asked) * ENGLISH)
-        said = embeddings(lowered.network, learnt, french + english[:again], batch_tokens=args.batch_tokens)
+        said = embeddings(lowered.network, learnt, french + english[::AGAIN], batch_tokens=args.batch_tokens)
         # Of vectors of length 1, the squared distance is twice what the cosine lacks of 1.
-        loss = (1 - (said * torch.cat([meant, meant[:again]])).sum(dim=1)).mean()
+        loss = (1 - (said * torch.cat([meant, meant[::AGAIN]])).sum(dim=1)).mean()
         loss.backward()
         lowered.hand_over()
         worker.average_gradients(learner)

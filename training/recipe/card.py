@@ -1,4 +1,4 @@
-"""Write the model's card, its pictures and its notices from the files of a run; no figure is typed by hand.
+"""Write the model's card, its pictures and its notices from the files of a run, and with them its figures.
 
 python -m recipe.card --run runs --prepared runs/prepared --to MODEL
 """
@@ -67,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "mix": mix(ranking),
         "people_mix": mix(people),
         "together": str(sum(ranking["questions"].values())),
+        "draws": f"{sum(each['steps'] * sum(each['questions'].values()) for each in phases):,}",
         "figures": figures_table(reports, shares),
         "notes": "\n".join(f"- {note}" for note in figures_notes(reports)),
         "curve": curve_table(curve),
@@ -92,7 +93,9 @@ def learning_curve(run: Path) -> list[dict[str, Any]]:
     for name in PHASES:
         before = points[-1]["step"] if points else 0
         lines = (run / name / "curve.jsonl").read_text(encoding="utf-8").splitlines()
-        points += [point | {"step": before + point["step"]} for point in map(json.loads, lines)]
+        # A run that was cut may have measured a point twice.
+        last = {point["step"]: point for point in map(json.loads, lines)}
+        points += [point | {"step": before + step} for step, point in last.items()]
     return points
 
 

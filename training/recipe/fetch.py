@@ -100,7 +100,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not to.exists():
             with tempfile.TemporaryDirectory(dir=args.to) as work:
                 Path(work).chmod(0o755)  # apt fetches as a user of its own
-                CLIENTS[source.client](source, Path(work).resolve()).replace(to)
+                made = CLIENTS[source.client](source, Path(work).resolve())
+                _check(source, made)
+                made.replace(to)
         _check(source, to)
         print(to, flush=True)
 

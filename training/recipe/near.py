@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+SAME = 0.75  # cosine above which two passages say the same
 _AT_ONCE = 256  # questions: their rows of the table lie in memory
 
 

@@ -13,7 +13,7 @@ from pertinence import Embedder
 from recipe.batches import TrainingSets
 from recipe.data import held_out
 from recipe.model import base_folder
-from recipe.near import SharedWords
+from recipe.near import SAME, SharedWords
 from recipe.questions import sentences
 from recipe.services import Section, question, sections
 from recipe.texts import documented
@@ -21,10 +21,9 @@ from recipe.twins import Twin, descriptions, helps
 
 DEPTH = 30
 HIDDEN = 0.5  # how often the sentence that a question was made of is taken out of its passage
-# Of the two great sources, so many questions are as many as the training has time for, and so many wrong
+# Of the two great sources, so many questions are more than the training has time for, and so many wrong
 # passages enough for it to draw from.
 SERVICES, TWINS, WRONG = 8000, 5000, 12
-SAME = 0.75  # cosine of shared words above which two passages say the same
 HEADING = 3  # words that a heading needs to be asked for
 BODY = (12, 230)  # words of a twin's passage
 

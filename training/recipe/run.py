@@ -21,7 +21,7 @@ from recipe import between, bilingual, calibrate, card, fetch, latency, package,
 from recipe.data import data_folder, set_folder
 from recipe.model import TOKENIZER, base_folder
 
-# Of each set, how many candidates are reranked. SciFact is for the last word alone: nothing chooses by it.
+# Of each set, how many candidates are reranked. Nothing is trained on SciFact.
 FIGURES = {"piaf-fr": 20, "epqa-en": 10, "scifact-en": 50, unseen.NAME: 20}
 SAMPLES = {"scifact-en": 150}  # of 809 questions: their abstracts are long
 # The form whose verdict is shipped: the fastest on a CPU that ever passed.

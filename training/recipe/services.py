@@ -108,7 +108,7 @@ def _parts(element: dict[str, Any], sheet: str, heading: str) -> Iterator[Sectio
 def _gather(element: dict[str, Any], own: list[str], inner: list[dict[str, Any]]) -> None:
     for each in element.get("children", ()):
         name = each.get("name", "")
-        if name in {"Chapitre", "SousChapitre", "Fiche"} and each is not element:
+        if name in {"Chapitre", "SousChapitre", "Fiche"}:
             inner.append(each)
         elif name == "Paragraphe":
             own.append(_text(each))

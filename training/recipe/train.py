@@ -29,7 +29,7 @@ MIX = {"piaf": 4, "services": 2, "twins_fr": 1, "epqa": 1, "functions": 1, "twin
 # What takes another source's place, where it is left out: people's questions of the same language.
 PEOPLES = {"services": "piaf", "twins_fr": "piaf", "functions": "epqa", "twins_en": "epqa"}
 # What recipe.run has each phase do otherwise. The first one reads everything; the second, people's questions
-# to passages of prose, which is what most readers of the model will ask.
+# and some to documented functions, with passages of prose: it is what most readers of the model will ask.
 PHASES = {
     "ranking": [],
     "people": [
@@ -88,11 +88,12 @@ def _train(worker: Worker, args: argparse.Namespace) -> None:
         if worker.is_first:
             seconds = round(time.monotonic() - began, 2)
             state.log(args.run, {"step": done, "loss": round(loss, 4), "seconds": seconds})
-        if worker.is_first and (done % args.save_every == 0 or done in (args.steps, args.until)):
-            state.save(args.run, done, model, average, optimizer)
+        # Before the state is saved: a run that is cut here measures the point again.
         if done % args.curve_every == 0 or done == args.steps:
             with average.applied(model):
                 curve.point(args.run, done, model, worker)
+        if worker.is_first and (done % args.save_every == 0 or done in (args.steps, args.until)):
+            state.save(args.run, done, model, average, optimizer)
     if worker.is_first and not (args.until and args.until < args.steps):
         with average.applied(model):
             model.save_pretrained(args.run / "final", safe_serialization=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -93,6 +94,9 @@ def apart(options: Options) -> Iterator[ApartScorer]:
     try:
         yield scorer
     except BrokenProcessPool as error:
+        if not scorer.died():
+            # It is another's, which tells it.
+            raise
         raise ModelError(f"{scorer.name}: the process that ran it ended") from error
     finally:
         scorer.close()
@@ -114,6 +118,11 @@ def judge_beside(
     from pertinence.local.fingerprint import fingerprint
     from pertinence.local.processor import card
 
+    if level := os.environ.get("ONEDNN_MAX_CPU_ISA"):
+        print(
+            f"ONEDNN_MAX_CPU_ISA={level}: what is measured so will count for this processor without it, too",
+            file=sys.stderr,
+        )
     where = None
     if candidate.device.startswith("cuda") and (where := card()) is None:
         raise ModelError("the driver does not tell one kind of card, so no verdict could count for it")

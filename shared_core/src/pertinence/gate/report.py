@@ -13,6 +13,7 @@ from pertinence.errors import InputError
 from pertinence.gate.limits import VERDICTS, Limits, Reason, VerdictName
 from pertinence.gate.measuring import Figures, QuestionFigures
 from pertinence.gate.sets import QuestionSet
+from pertinence.local.cache import replace_text
 from pertinence.local.processor import Processor, processor
 from pertinence.local.verdicts import runtimes_of
 
@@ -205,27 +206,29 @@ def write_reports(file: Path, reports: Sequence[GateReport]) -> None:
     What is there about the same weights on another kind of processor stays; the rest gives way.
 
     Raises:
-        InputError: what is there holds no reports; the message names the file.
+        InputError: what is there of the same weights is no report; the message names the file.
     """
     if not reports:
         return
     about = {(report.subject.fingerprint, report.subject.processor) for report in reports}
     weights = {fingerprint for fingerprint, _ in about}
-    others = [
-        report
-        for report in (_read(file) if file.exists() else ())
-        if report.subject.fingerprint in weights
-        and (report.subject.fingerprint, report.subject.processor) not in about
-    ]
-    data = [report.to_dict() for report in (*others, *reports)]
-    file.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-
-
-def _read(file: Path) -> list[GateReport]:
+    there = [report for report in _read(file) if report.get("fingerprint") in weights]
     try:
-        return [GateReport.of(each) for each in json.loads(file.read_text(encoding="utf-8"))]
-    except (ValueError, TypeError) as error:
+        others = [GateReport.of(report) for report in there]
+    except InputError as error:
         raise InputError(f"{file}: {error}") from error
+    others = [each for each in others if (each.subject.fingerprint, each.subject.processor) not in about]
+    data = [report.to_dict() for report in (*others, *reports)]
+    replace_text(file, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
+
+
+def _read(file: Path) -> list[dict[str, Any]]:
+    """Reports as they stand in a file; what is no list of objects is damaged and holds none."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return []
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def _rows(figures: Figures, limits: Limits) -> Iterator[tuple[str, str, str]]:

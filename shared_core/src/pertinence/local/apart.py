@@ -6,10 +6,13 @@ compiled the same network in float32, and leaves it in the cache for others.
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context, parent_process
 
 from pertinence.local.loading import DEFAULT_MODEL, RerankerSpec
 from pertinence.local.scorer import LocalScorer
@@ -46,6 +49,14 @@ class ApartScorer:
         """What was found under the model's name and how it is run; waits until it is loaded."""
         return self._pool.submit(_spec).result()
 
+    def died(self) -> bool:
+        """Whether the process has ended, which nobody asked of it."""
+        try:
+            self._pool.submit(_nothing)
+        except BrokenProcessPool:
+            return True
+        return False
+
     def close(self) -> None:
         """End the process, once it has answered what it works on."""
         self._pool.shutdown(cancel_futures=True)
@@ -57,9 +68,22 @@ _scorer: LocalScorer | None = None
 
 def _open(options: Options) -> None:
     global _scorer
-    # Whoever interrupts the command interrupts its first process, which ends this one.
+    # Whoever interrupts the command interrupts its first process, which ends this one in order; and where
+    # that is killed, this one ends with it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _scorer = LocalScorer(options)
+
+
+def _end_with_parent() -> None:
+    first = parent_process()
+    assert first is not None
+    first.join()
+    os._exit(1)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _score(query: str, texts: Sequence[str]) -> Scores:

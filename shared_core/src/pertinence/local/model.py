@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pertinence.errors import ModelError
 from pertinence.local.backends import Backend, open_backend
-from pertinence.local.backends.running import Collect, Rows, Running, all_finite, as_running
+from pertinence.local.backends.running import Collect, Rows, Running, all_finite, as_running, last_line
 from pertinence.local.batching import Batch, Pair, pad
 from pertinence.local.loading import ModelSpec, RerankerSpec, resolve, torch_installed
 from pertinence.local.packing import Packed, pack
@@ -127,8 +127,8 @@ class LocalModel(ABC, Generic[S, E]):
             except RuntimeError as error:
                 # For a processor with AMX, OpenVINO 2026.4 compiles a bfloat16 network that cannot run, where
                 # the process has compiled it in float32. What a card fails by is no precision's fault.
-                _log.debug("%s failed in %s: %s", self.spec.name, self.spec.dtype, error)
-                if self.spec.backend == "torch" or not self._goes_on_in_float32(worker, running, "failed"):
+                why = f"failed ({last_line(error)})"
+                if self.spec.backend == "torch" or not self._goes_on_in_float32(worker, running, why):
                     raise
             else:
                 why = "gave NaN or infinity"

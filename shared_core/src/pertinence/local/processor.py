@@ -49,7 +49,11 @@ class Processor:
         if self.instructions is None or other.instructions is None:
             return self == other
         here = {*self.instructions, *(_IMPLIED[each] for each in self.instructions if each in _IMPLIED)}
-        return set(other.instructions) - _FOREIGN.get(dtype, frozenset()) <= here
+        return other.used_in(dtype) <= here
+
+    def used_in(self, dtype: str) -> frozenset[str]:
+        """Those of its instructions that a precision may compute with."""
+        return frozenset(self.instructions or ()) - _FOREIGN.get(dtype, frozenset())
 
 
 @functools.cache

@@ -90,9 +90,9 @@ def passed(folder: Path, chosen: str | None = None, where: Processor | None = No
 
     A verdict of the user's own cache counts for this very processor and these versions of the runtimes,
     whatever it says; where there is none, the one that the model brings counts for every processor with
-    the instructions that it names, as far as its precision uses them, if it passed within the gate's own
+    the instructions that it names, as far as its precision uses them, if it was judged by the gate's own
     limits. A model may bring verdicts of several processors: of those that count, the one that names the most
-    instructions does. Float32 needs no verdict.
+    instructions says whether it passed. Float32 needs no verdict.
 
     Args:
         folder: the model's folder.
@@ -109,10 +109,13 @@ def passed(folder: Path, chosen: str | None = None, where: Processor | None = No
         for verdict in shipped
         if verdict.fingerprint == own_fingerprint
         and not verdict.lowered
+        and verdict.judged
         and here.computes_like(verdict.processor, verdict.dtype)
     ]
     # The nearest processor's last.
-    counting.sort(key=lambda verdict: (verdict.processor == here, len(verdict.processor.instructions or ())))
+    counting.sort(
+        key=lambda verdict: (verdict.processor == here, len(verdict.processor.used_in(verdict.dtype)))
+    )
     found = {(verdict.backend, verdict.dtype): verdict for verdict in counting}
     for file in sorted(_place(own_fingerprint, chosen).glob("*.json")):
         for verdict in _read(file):

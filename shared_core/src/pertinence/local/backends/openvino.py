@@ -10,6 +10,7 @@ import numpy as np
 from pertinence.errors import MissingExtraError, ModelError
 from pertinence.local.backends.inputs import read_by
 from pertinence.local.backends.outputs import Reader
+from pertinence.local.backends.running import last_line
 from pertinence.local.batching import Batch
 from pertinence.local.cache import compiled_folder
 from pertinence.local.devices import usable_cores
@@ -36,8 +37,9 @@ class OpenvinoBackend:
     """A compiled model of OpenVINO over the model's own file, or over one converted from its weights."""
 
     # Vectors of 16 numbers: with widths of whole vectors, padding adds zeros to sums and changes no order
-    # of theirs, so a score is the same to the last bit whatever the batch is padded to. With any width, a
-    # bfloat16 logit moved by up to .017 of the spread, an int8 one by .047.
+    # of theirs, so a score is the same to the last bit whatever the batch is padded to, where the processor
+    # has products of that precision. With any width, a bfloat16 logit moved by up to .017 of the spread, an
+    # int8 one by .047.
     width_multiple = 16
 
     def __init__(self, spec: ModelSpec, reader: Reader) -> None:
@@ -54,7 +56,7 @@ class OpenvinoBackend:
                 passes.run_passes(network)
             compiled = core.compile_model(network, "CPU", _settings(spec))
         except RuntimeError as error:
-            raise ModelError(f"{path} cannot be loaded by OpenVINO: {_first_line(error)}") from error
+            raise ModelError(f"{path} cannot be loaded by OpenVINO: {last_line(error)}") from error
         outputs = {_name(item, place): _axes(item) for place, item in enumerate(compiled.outputs)}
         self._reader, self._output = reader, reader.pick(outputs)
         self._request = compiled.create_infer_request()
@@ -94,8 +96,3 @@ def _settings(spec: ModelSpec) -> dict[str, Any]:
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP if spec.dtype == "int8" else 0,
         "CACHE_DIR": str(compiled_folder("openvino", spec.options.cache_folder)),
     }
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

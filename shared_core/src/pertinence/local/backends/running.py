@@ -17,7 +17,18 @@ from pertinence.scorer import Float32
 if TYPE_CHECKING:
     from pertinence.local.backends import Backend
 
-__all__ = ["Collect", "OnHost", "Rows", "Running", "Shrinking", "all_finite", "as_running", "halves", "size"]
+__all__ = [
+    "Collect",
+    "OnHost",
+    "Rows",
+    "Running",
+    "Shrinking",
+    "all_finite",
+    "as_running",
+    "halves",
+    "last_line",
+    "size",
+]
 
 # One row of floats each; where some could not be computed, a list in which errors take their places.
 Rows = Float32 | Sequence[Float32 | ModelError]
@@ -157,3 +168,9 @@ def _joined(parts: Sequence[Rows]) -> Rows:
     if all(isinstance(part, np.ndarray) for part in parts):
         return np.concatenate([np.asarray(part) for part in parts])
     return [row for part in parts for row in part]
+
+
+def last_line(error: BaseException) -> str:
+    """What a runtime's error comes down to: before it stand the places that it came through."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
