@@ -43,7 +43,7 @@ def test_the_page_tells_what_is_done_and_how_far_it_is_from_the_whole(tmp_path: 
     assert "| the recipe | 0.500 |  | 0.500 |  | 0.500 |  |\n" in text
     assert f"| questions as they are{' | 0.250 | -0.250 ± 0.000' * 3} |\n" in text
     assert "| passages uncut" not in text
-    assert "Not run yet: an encoder that has not learnt French before, " in text
+    assert "Not run this time: an encoder that has not learnt French before, " in text
     assert "*Not run yet.*" in text
     assert "<<" not in text
     for line in text.splitlines():

@@ -46,8 +46,8 @@ VARIANTS = {
     "an encoder that has not learnt French before": Variant(encoder=f"{PREPARED}/start"),
     "nor has it a French vocabulary": Variant(encoder=None),
     "no questions to the administration": Variant(training=("--without", "services")),
-    "three questions to the administration and three of PIAF": Variant(
-        training=("--questions", "services=3", "piaf=3")
+    "four questions of PIAF and two to the administration": Variant(
+        training=("--questions", "piaf=4", "services=2")
     ),
     "no documented functions": Variant(training=("--without", "functions")),
     "one wrong passage a question": Variant(training=("--negatives", "1")),
@@ -136,7 +136,7 @@ def table(to: Path, part: str) -> str:
         whole = whole or found
         lines.append(f"| {' | '.join([name, *cells])} |")
     if missing := [name for name in NAMES[part] if name not in runs]:
-        lines += ["", f"Not run yet: {', '.join(missing)}."]
+        lines += ["", f"Not run this time: {', '.join(missing)}."]
     return "\n".join(lines) + "\n"
 
 

@@ -25,7 +25,7 @@ from recipe.model import MAX_LENGTH, TOKENIZER, classifier, lean, logits, plain_
 from recipe.workers import Worker, run_workers
 
 # Questions of each source a step.
-MIX = {"piaf": 4, "services": 2, "twins_fr": 1, "epqa": 1, "functions": 1, "twins_en": 1}
+MIX = {"piaf": 3, "services": 3, "twins_fr": 1, "epqa": 1, "functions": 1, "twins_en": 1}
 # What takes another source's place, where it is left out: people's questions of the same language.
 PEOPLES = {"services": "piaf", "twins_fr": "piaf", "functions": "epqa", "twins_en": "epqa"}
 # What recipe.run has each phase do otherwise. The first one reads everything; the second, people's questions
@@ -144,7 +144,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--prepared", type=Path, required=True, help="what recipe.prepare wrote")
     parser.add_argument("--begin-with", type=Path, help="an encoder that has learnt French: its `final`")
     parser.add_argument("--run", type=Path, required=True, help="folder of this run's state")
-    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--until", type=int, help="stop after this step of them, to go on another time")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--learning-rate", type=float, default=1.2e-4)
@@ -166,7 +166,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--max-length", type=int, default=256, help="tokens a pair")
     parser.add_argument("--batch-tokens", type=int, default=2048, help="padded tokens a forward pass")
     parser.add_argument("--save-every", type=int, default=25)
-    parser.add_argument("--curve-every", type=int, default=300)
+    parser.add_argument("--curve-every", type=int, default=250)
     parser.add_argument("--curve-queries", type=int, default=100)
     parser.add_argument("--device", default="cpu", help="cpu, or a card such as cuda")
     parser.add_argument("--workers", type=int, default=2, help="on a CPU, processes of one thread each")
