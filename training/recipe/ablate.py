@@ -82,14 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 _train(args, name, VARIANTS[name], others)
             else:
                 to = folder(args.to, part, name)
-                place = finish.Place(
-                    run=args.run,
-                    prepared=args.run / PREPARED,
-                    form=name,
-                    to=to,
-                    queries=args.queries,
-                )
-                finish.measure(place)
+                finish.measure(finish.Place(run=args.run, form=name, to=to, queries=args.queries))
     text = page(args.to)
     args.page.write_text(text, encoding="utf-8")
     print(text, end="")

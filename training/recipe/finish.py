@@ -19,6 +19,7 @@ from recipe.between import BOTH
 from recipe.curve import Curve
 from recipe.model import MAX_LENGTH, classifier, lean, tokenizer
 from recipe.package import SMALLEST, fold
+from recipe.run import PREPARED
 from recipe.workers import Worker, run_workers
 
 
@@ -27,7 +28,6 @@ class Place:
     """Where to read, where to write, and how many questions of each set to rerank."""
 
     run: Path
-    prepared: Path
     form: str
     to: Path
     queries: int
@@ -44,7 +44,7 @@ def _measure(worker: Worker, place: Place) -> None:
     model = lean(classifier(folder, seed=0))
     with torch.no_grad():
         FORMS[place.form](model, place.run)
-    curve = Curve(tokenizer(folder, MAX_LENGTH), place.queries, place.prepared)
+    curve = Curve(tokenizer(folder, MAX_LENGTH), place.queries, place.run / PREPARED)
     curve.point(place.to, 0, model, worker)
 
 
