@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -297,3 +299,81 @@ def test_a_text_that_does_not_fit_fails_its_own_request_alone(
     assert good.future.result(timeout=10) == [2, 3]
     with pytest.raises(ModelError, match="does not fit"):
         bad.future.result(timeout=10)
+
+
+def test_batches_on_their_way_through_a_device_that_is_given_up_are_answered(
+    opened: Callable[[Several], Scheduler],
+) -> None:
+    """One batch fails, another is behind it: neither may wait for ever, and the other device goes on."""
+    model = Several(2, ahead=2)
+    model.together = None
+    model.batch_tokens = lambda worker: 1  # type: ignore[method-assign]
+    other_loads = threading.Event()
+
+    def load(worker: int) -> None:
+        if worker == 1:
+            other_loads.wait(10)
+        elif worker in model.dead:
+            raise ModelError("cuda:0 does not answer")
+
+    model.load = load  # type: ignore[method-assign]
+
+    def start(pairs: list[Pair[Any]], worker: int) -> Callable[[], Any]:
+        batch = pad(pairs, pad_id=0, text_type=0)
+
+        def collect() -> Any:
+            if worker == 0:
+                both_started.wait(10)
+                model.dead.add(0)
+                other_loads.set()
+                raise ModelError("cuda:0 failed")
+            return list(model.run(batch))
+
+        started.append(worker)
+        if started.count(0) == 2:
+            both_started.set()
+        return collect
+
+    started: list[int] = []
+    both_started = threading.Event()
+    model.start = start  # type: ignore[method-assign]
+    scheduler = opened(model)
+    first, second = request("a"), request("bb")
+    scheduler.submit(first)
+    scheduler.submit(second)
+    for each in (first, second):
+        with pytest.raises(ModelError, match="cuda:0 failed"):
+            each.future.result(timeout=20)
+    third = request("ccc")
+    scheduler.submit(third)
+    assert third.future.result(timeout=20) == [3]
+
+
+class HalfModel:
+    """What a load that fails leaves behind."""
+
+
+def test_a_load_that_failed_holds_nothing_however_long_its_error_is_kept(
+    opened: Callable[[Several], Scheduler],
+) -> None:
+    left: list[weakref.ref[HalfModel]] = []
+
+    def load(worker: int) -> None:
+        half = HalfModel()
+        left.append(weakref.ref(half))
+        try:
+            raise MemoryError("CUDA out of memory")
+        except MemoryError as error:
+            raise ModelError("it does not fit") from error
+
+    model = Several(1)
+    model.load = load  # type: ignore[method-assign]
+    scheduler = opened(model)
+    gc.disable()
+    try:
+        with pytest.raises(ModelError, match="it does not fit") as kept:
+            scheduler.load().result(timeout=10)
+        assert kept.value.__cause__ is not None
+        assert [half() for half in left] == [None]
+    finally:
+        gc.enable()

@@ -71,9 +71,11 @@ def _failing(network: Any, bucket: Bucket, row: Any) -> Any:
     raise RuntimeError("operation not permitted when stream is capturing")
 
 
-@pytest.mark.parametrize("record", [_constant, _failing])
+@pytest.mark.parametrize(
+    ("record", "told"), [(_constant, "batches of 64 tokens are not replayed: "), (_failing, "from now on: ")]
+)
 def test_a_shape_that_cannot_be_recorded_runs_as_it_is(
-    record: Any, model_folder: Callable[[str], Path], caplog: pytest.LogCaptureFixture
+    record: Any, told: str, model_folder: Callable[[str], Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     from pertinence.local.backends.packed import make_packed
     from pertinence.local.backends.packed_graphs import Replaying
@@ -86,7 +88,32 @@ def test_a_shape_that_cannot_be_recorded_runs_as_it_is(
         batch = pack_padded(batch_of(lengths, pad_id=SHAPES["tiny"].pad_token_id, typed=False))
         torch.testing.assert_close(replaying.run(batch), packed.run(batch), atol=1e-5, rtol=1e-5)
     assert replaying.recorded == {bucket: None}
-    assert caplog.text.count("batches of 64 tokens are not replayed: ") == 1
+    assert caplog.text.count(told) == 1
+
+
+def test_after_a_recording_that_failed_others_are_replayed_and_no_new_one_is_made(
+    model_folder: Callable[[str], Path],
+) -> None:
+    from pertinence.local.backends.packed import PackedNetwork, make_packed
+    from pertinence.local.backends.packed_graphs import Replaying
+
+    tried: list[int] = []
+
+    def record(network: PackedNetwork, bucket: Bucket, row: Any) -> Any:
+        tried.append(bucket.tokens)
+        if len(tried) == 2:
+            raise RuntimeError("operation not permitted when stream is capturing")
+        return lambda later: network.compute(torch.from_numpy(later), bucket.tokens, bucket.longest)
+
+    packed = make_packed(network_of(model_folder("tiny")), ["reference"])
+    assert packed is not None
+    small, large, largest = (Bucket(tokens=tokens, rows=8, longest=32) for tokens in (32, 64, 128))
+    replaying = Replaying(packed, record, [small, large, largest])
+    for lengths in ([5, 9, 2], [30, 20], [30, 30, 30]) * 5:
+        batch = pack_padded(batch_of(lengths, pad_id=0, typed=False))
+        torch.testing.assert_close(replaying.run(batch), packed.run(batch), atol=1e-5, rtol=1e-5)
+    assert tried == [32, 64]
+    assert [bucket for bucket, replay in replaying.recorded.items() if replay is not None] == [small]
 
 
 def test_no_shape_is_filled_with_sequences_longer_than_the_model_has_positions(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 from concurrent.futures import Future, InvalidStateError
+from traceback import clear_frames
 from typing import TypeVar
 
 from pertinence.errors import ModelError, PertinenceError
 
-__all__ = ["answer", "fail", "told"]
+__all__ = ["answer", "fail", "let_go", "told"]
 
 T = TypeVar("T")
 
@@ -27,6 +28,19 @@ def fail(future: Future[T], error: Exception) -> None:
         future.set_exception(error)
     except InvalidStateError:
         pass
+
+
+def let_go(error: BaseException) -> None:
+    """Forget what lies in the frames that an error came through: whoever keeps the error would keep it too.
+
+    Half a model and the tensors of a failed run lie there, in memory that the next try needs.
+    """
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        clear_frames(link.__traceback__)
+        link = link.__cause__ or link.__context__
 
 
 def told(error: BaseException, name: str) -> Exception:

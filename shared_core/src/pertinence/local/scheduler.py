@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from pertinence.errors import ClosedError, ModelError, OverloadedError
 from pertinence.local.batching import Waiting
-from pertinence.local.futures import answer, fail, told
+from pertinence.local.futures import answer, fail, let_go, told
 from pertinence.local.request import QueryEncoders, Request
 from pertinence.local.turns import Turns
 from pertinence.local.worker import Pairs, Runs, Worker
@@ -245,36 +245,40 @@ class Scheduler:
         with self._lock:
             if worker not in self._ready:
                 self._loading.add(worker)
-        error: BaseException | None = None
         try:
             self._model.load(worker)
-        except BaseException as caught:
-            error = caught
+        except BaseException as error:
+            let_go(error)
+            return self._not_loaded(worker, error)
         with self._lock:
             self._loading.discard(worker)
-            if error is None:
-                self._ready.add(worker)
-                self._begin_others()
-            else:
-                self._ready.discard(worker)
-                if self._working - {worker}:
-                    self._working.discard(worker)
-                    _log.error("%s goes on without device %d: %s", self._name, worker, error)
-                    self._wake_both()
-                    return None
-            loads = list(self._to_load)
-            self._to_load.clear()
-            requests = list(self._live) if error else []
-            self._to_encode.notify()
+            self._ready.add(worker)
+            self._begin_others()
+            loads = self._take_loads()
         for future in loads:
-            if error is None:
-                answer(future, None)
-            else:
-                fail(future, told(error, self._name))
-        if error is not None:
-            for request in requests:
-                fail(request.future, told(error, self._name))
-        return error is None
+            answer(future, None)
+        return True
+
+    def _not_loaded(self, worker: int, error: BaseException) -> bool | None:
+        with self._lock:
+            self._loading.discard(worker)
+            self._ready.discard(worker)
+            if self._working - {worker}:
+                self._working.discard(worker)
+                _log.error("%s goes on without device %d: %s", self._name, worker, error)
+                self._wake_both()
+                return None
+            loads, requests = self._take_loads(), list(self._live)
+        for future in [*loads, *(request.future for request in requests)]:
+            fail(future, told(error, self._name))
+        return False
+
+    def _take_loads(self) -> list[Future[None]]:
+        """Whoever waits for the model to be loaded; under the lock."""
+        loads = list(self._to_load)
+        self._to_load.clear()
+        self._to_encode.notify()
+        return loads
 
     def next_pairs(self, worker: int, *, wait: bool) -> Pairs:
         """The next batch; empty if none waits and `wait` is False, or if nothing more can come."""

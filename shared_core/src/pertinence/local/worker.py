@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from pertinence.errors import ScoreError
 from pertinence.local.backends.running import Collect
 from pertinence.local.batching import Pair
-from pertinence.local.futures import answer, fail, told
+from pertinence.local.futures import answer, fail, let_go, told
 from pertinence.local.request import Request
 
 __all__ = ["Desk", "Runs", "Worker"]
@@ -79,6 +79,9 @@ class Worker:
         while self._desk.work_comes():
             loaded = self._desk.load_on(self._number)
             if loaded is None:
+                # Batches that are on their way are nobody else's: each is answered, with rows or an error.
+                while self._flying:
+                    self._finish()
                 break
             if loaded:
                 try:
@@ -127,6 +130,7 @@ class Worker:
             self._answer(request)
 
     def _fail(self, pairs: Pairs, error: BaseException) -> None:
+        let_go(error)
         for request in dict.fromkeys(pair.owner for pair in pairs):
             fail(request.future, told(error, self._name))
 

@@ -135,7 +135,8 @@ def make_packed(network: Any, ways: Iterable[str], *, first_token_read: bool = T
                 reason = "lets sequences read each other"
             else:
                 reason = "gives other numbers"
-        except (RuntimeError, TypeError, KeyError, AttributeError, ImportError) as error:
+        # What a kernel refuses it refuses in many ways; the next one may take it.
+        except Exception as error:
             reason = f"{type(error).__name__}: {error}"
         _log.info("%s is not packed with attention by %s: %s", type(network).__name__, way, reason)
         layers[-1] = whole

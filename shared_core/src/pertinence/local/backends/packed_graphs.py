@@ -25,7 +25,7 @@ try:
 except ImportError as error:
     raise MissingExtraError.of("the torch backend", "torch") from error
 
-__all__ = ["Recorder", "Replay", "Replaying", "wanted"]
+__all__ = ["Replay", "Replaying", "record", "wanted"]
 
 _log = logging.getLogger(__name__)
 # CUDA records one graph at a time in a process.
@@ -40,7 +40,8 @@ _COMMON = 3
 class Replaying:
     """A packed network whose common small shapes are recorded once and replayed; others run as they are.
 
-    So do those whose recording fails, or gives other numbers for another batch than the network does.
+    So do those whose recording gives other numbers for another batch than the network does. After one that
+    failed nothing is recorded any more: torch's allocator may believe for ever that it still goes on.
 
     Args:
         network: what runs.
@@ -82,15 +83,17 @@ class Replaying:
         other[: bucket.tokens] = np.roll(row[: bucket.tokens], 1)
         try:
             replay = self._record(self._network, bucket, row)
-            given = replay(other)
-            there = on_device(other, self._network.device)
-            expected = self._network.compute(there, bucket.tokens, bucket.longest)
-            if bool((given - expected).abs().max() <= self._network.roundings(16, expected)):
-                return replay
-            reason: object = "it gives other numbers"
         except RuntimeError as error:
-            reason = error
-        _log.warning("batches of %d tokens are not replayed: %s", bucket.tokens, reason)
+            _log.warning("batches are not replayed from now on: %s", error)
+            self._buckets = [each for each in self._buckets if self.recorded.get(each) is not None]
+            return None
+        given = replay(other)
+        expected = self._network.compute(
+            on_device(other, self._network.device), bucket.tokens, bucket.longest
+        )
+        if bool((given - expected).abs().max() <= self._network.roundings(16, expected)):
+            return replay
+        _log.warning("batches of %d tokens are not replayed: it gives other numbers", bucket.tokens)
         return None
 
 
@@ -99,39 +102,31 @@ def wanted() -> bool:
     return os.environ.get("PERTINENCE_CUDA_GRAPHS") == "1" and torch.cuda.is_available()
 
 
-class Recorder:
-    """Records shapes as CUDA graphs, each over a buffer of its own; what lies between is shared.
+def record(network: PackedNetwork, bucket: Bucket, row: np.ndarray[Any, Any]) -> Replay:
+    """One shape as a CUDA graph, over a buffer and memory of its own."""
+    held = on_device(row, network.device)
 
-    Replays therefore follow one another, on the stream of one worker.
-    """
+    def compute() -> torch.Tensor:
+        return network.compute(held, bucket.tokens, bucket.longest)
 
-    def __init__(self) -> None:
-        self._pool: Any = None
+    # The outer context leads back to this stream, also where a recording fails: torch's own then does not.
+    stream = torch.cuda.current_stream(network.device)
+    with _RECORDING, torch.cuda.stream(stream):
+        # What is made on first use, such as workspaces, is made before the recording, on another stream.
+        aside = torch.cuda.Stream(network.device)  # type: ignore[no-untyped-call]
+        aside.wait_stream(stream)
+        with torch.cuda.stream(aside):
+            for _ in range(2):
+                compute()
+        stream.wait_stream(aside)
+        graph = torch.cuda.CUDAGraph()
+        # torch's own stream for recordings lies on the card that recorded first. Other threads may go on.
+        with torch.cuda.graph(graph, stream=aside, capture_error_mode="thread_local"):
+            given = compute()
 
-    def __call__(self, network: PackedNetwork, bucket: Bucket, row: np.ndarray[Any, Any]) -> Replay:
-        """One shape."""
-        held = on_device(row, network.device)
+    def replay(later: np.ndarray[Any, Any]) -> torch.Tensor:
+        held.copy_(torch.from_numpy(later).pin_memory(), non_blocking=True)
+        graph.replay()
+        return given.clone()
 
-        def compute() -> torch.Tensor:
-            return network.compute(held, bucket.tokens, bucket.longest)
-
-        with _RECORDING:
-            # What is made on first use, such as workspaces, is made before the recording, on another stream.
-            aside = torch.cuda.Stream(network.device)  # type: ignore[no-untyped-call]
-            aside.wait_stream(torch.cuda.current_stream(network.device))
-            with torch.cuda.stream(aside):
-                for _ in range(2):
-                    compute()
-            torch.cuda.current_stream(network.device).wait_stream(aside)
-            self._pool = self._pool or torch.cuda.graph_pool_handle()
-            graph = torch.cuda.CUDAGraph()
-            # torch's own stream for recordings lies on the card that recorded first. Other threads may go on.
-            with torch.cuda.graph(graph, self._pool, aside, capture_error_mode="thread_local"):
-                given = compute()
-
-        def replay(later: np.ndarray[Any, Any]) -> torch.Tensor:
-            held.copy_(torch.from_numpy(later).pin_memory(), non_blocking=True)
-            graph.replay()
-            return given.clone()
-
-        return replay
+    return replay

@@ -16,7 +16,7 @@ from pertinence.errors import MissingExtraError, ModelError
 from pertinence.local.backends.fit import watched
 from pertinence.local.backends.lean import make_lean
 from pertinence.local.backends.packed import unpacked
-from pertinence.local.backends.packed_graphs import Recorder, Replaying, wanted
+from pertinence.local.backends.packed_graphs import Replaying, record, wanted
 from pertinence.local.backends.torch_devices import check_answers, on_device, relieve
 from pertinence.local.backends.torch_running import OnDevice, packed_if_safe
 from pertinence.local.batching import Batch
@@ -60,7 +60,7 @@ class TorchBackend(OnDevice):
             make_lean(self._model)
         self._token_types = spec.token_types
         super().__init__(encoder.device, _dtype_of(self._model), self._packed)
-        self._replaying = Replaying(self._packed, Recorder()) if self._packed and wanted() else None
+        self._replaying = Replaying(self._packed, record) if self._packed and wanted() else None
 
     def close(self) -> None:
         """Give the model's memory back."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ __all__ = [
     "attention_ways",
     "batch_tokens_on",
     "check_answers",
+    "current",
     "describe",
     "fetched",
     "find",
@@ -46,6 +48,9 @@ _GPU_BATCH_TOKENS = {torch.float32: 16_384}
 _GPU_BATCH_TOKENS_LOW = 65_536
 # cudaErrorMemoryAllocation: what is allocated beside torch's own allocator, such as pinned memory, says so.
 _CUDA_OUT_OF_MEMORY = 2
+# What cuBLAS says is no error of a kind of its own, but a RuntimeError with one of these names.
+_CUBLAS_FULL = "CUBLAS_STATUS_ALLOC_FAILED"
+_CUBLAS_LOST = ("CUBLAS_STATUS_EXECUTION_FAILED", "CUBLAS_STATUS_INTERNAL_ERROR")
 
 
 def find() -> Found:
@@ -93,12 +98,17 @@ def batch_tokens_on(device: torch.device, dtype: torch.dtype) -> int:
     return _GPU_BATCH_TOKENS.get(dtype, _GPU_BATCH_TOKENS_LOW if device.type == "cuda" else 16_384)
 
 
+def current(device: torch.device) -> AbstractContextManager[object]:
+    """Make a card the current one: kernels from outside torch go there, whatever their arguments say."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
+
+
 def fetched(outputs: torch.Tensor) -> Collect:
     """Have the rows sent back, once, when the device is done; float32 of the shape of `outputs`."""
     rows = outputs.detach().float()
     if rows.device.type != "cuda":
         return lambda: _numpy(rows.cpu())
-    host = torch.empty(rows.shape, dtype=rows.dtype, pin_memory=True)
+    host = torch.empty(rows.shape, dtype=rows.dtype, device="cpu", pin_memory=True)
     host.copy_(rows, non_blocking=True)
     arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
     arrived.record(torch.cuda.current_stream(rows.device))
@@ -122,12 +132,14 @@ def is_full(error: BaseException) -> bool:
     """Whether an error says that the device's memory ran out."""
     if isinstance(error, torch.AcceleratorError):
         return getattr(error, "error_code", None) == _CUDA_OUT_OF_MEMORY
-    return isinstance(error, torch.OutOfMemoryError)
+    return isinstance(error, torch.OutOfMemoryError) or _CUBLAS_FULL in str(error)
 
 
 def is_lost(error: BaseException) -> bool:
     """Whether an error says that the device failed, and what lies there with it."""
-    return isinstance(error, torch.AcceleratorError) and not is_full(error)
+    if isinstance(error, torch.AcceleratorError):
+        return not is_full(error)
+    return isinstance(error, RuntimeError) and any(name in str(error) for name in _CUBLAS_LOST)
 
 
 def check_answers(device: str) -> None:

@@ -17,6 +17,7 @@ from pertinence.local.backends.running import Collect, Shrinking
 from pertinence.local.backends.torch_devices import (
     attention_ways,
     batch_tokens_on,
+    current,
     describe,
     fetched,
     is_full,
@@ -47,7 +48,8 @@ def packed_if_safe(network: Any, spec: ModelSpec, *, first_token_read: bool = Tr
     if "attn_implementation" in (spec.options.model_kwargs or {}):
         return None
     ways = attention_ways(network.device, network.dtype)
-    return make_packed(network, ways, first_token_read=first_token_read)
+    with current(network.device):
+        return make_packed(network, ways, first_token_read=first_token_read)
 
 
 class OnDevice(ABC):
@@ -109,9 +111,7 @@ class OnDevice(ABC):
     def _modes(self) -> AbstractContextManager[object]:
         modes = ExitStack()
         modes.enter_context(torch.no_grad() if self._tracked else torch.inference_mode())
-        if self._device.type == "cuda":
-            # Kernels from outside torch go to the current device, whatever their arguments say.
-            modes.enter_context(torch.cuda.device(self._device))
+        modes.enter_context(current(self._device))
         return modes
 
     def _told(self, work: Callable[[], T]) -> T:
