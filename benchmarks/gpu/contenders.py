@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,15 @@ class Contender:
         name: in the tables.
         score: logits of a query and its passages.
         close: gives the model's memory back.
-        facts: what is to be told of it.
+        facts: what is to be told of it, once it has run.
+        whole: its last layer computes every token's row, not the first one's alone.
     """
 
     name: str
     score: Callable[[str, Sequence[str]], Logits]
     close: Callable[[], None]
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: Callable[[], dict[str, Any]]
+    whole: bool
 
 
 def contenders(folder: Path, device: str) -> dict[str, Callable[[], Contender]]:
@@ -56,7 +58,11 @@ def contenders(folder: Path, device: str) -> dict[str, Callable[[], Contender]]:
 
 
 def tidy() -> None:
-    """Let nothing of the last contender be counted as the next one's."""
+    """Let nothing of the last contender be counted as the next one's.
+
+    Raises:
+        RuntimeError: the card does not answer, or its allocator is stuck after a recording that failed.
+    """
     import torch
 
     gc.collect()
@@ -89,7 +95,8 @@ def _peer(
         )
         return np.asarray(logits, dtype=np.float32)
 
-    return Contender(name=name, score=score, close=held.clear, facts={"batch": batch, "attention": attention})
+    facts = {"batches": f"padded, of {batch}, {attention}"}
+    return Contender(name=name, score=score, close=held.clear, facts=lambda: facts, whole=True)
 
 
 def _own(name: str, folder: Path, device: str, dtype: str, *, graphs: str = "0") -> Contender:
@@ -114,8 +121,17 @@ def _own(name: str, folder: Path, device: str, dtype: str, *, graphs: str = "0")
     def score(query: str, texts: Sequence[str]) -> Logits:
         return np.asarray(scorer.submit(query, texts).result().values)
 
-    facts = {
-        "batches": "padded" if packed is None else f"packed, {packed.way}",
-        "batch_tokens": running.batch_tokens,
-    }
-    return Contender(name=name, score=score, close=scorer.close, facts=facts)
+    def facts() -> dict[str, Any]:
+        told = {
+            "batches": "padded" if packed is None else f"packed, {packed.way}",
+            "batch_tokens": running.batch_tokens,
+        }
+        replaying = getattr(running, "_replaying", None)
+        if replaying is not None:
+            # Where none was recorded the batches ran as they are, and the figure is not of graphs.
+            told["recorded"] = ", ".join(
+                str(bucket.tokens) for bucket, replay in replaying.recorded.items() if replay
+            )
+        return told
+
+    return Contender(name=name, score=score, close=scorer.close, facts=facts, whole=False)

@@ -33,20 +33,34 @@ class Bench:
         peak: the device's bfloat16 matrix product, in operations a second; 0 if it was not measured.
     """
 
-    def __init__(self, arguments: argparse.Namespace, folder: Path, report: Report) -> None:
+    def __init__(self, arguments: argparse.Namespace, folder: Path, report: Report, start: float) -> None:
         self.arguments = arguments
         self.report = report
         self.peak = 0.0
         self._folder = folder
-        self._start = time.perf_counter()
+        self._start = start
+
+    def run(self, stage: str) -> None:
+        """One stage; what fails in it is noted, and the next one has its turn."""
+        try:
+            STAGES[stage](self)
+        except Exception as error:
+            self.report.note(f"{stage}: {type(error).__name__}: {error}")
 
     def models(self) -> Iterator[tuple[str, Path]]:
-        """Names and folders, without those that this version of transformers lacks."""
+        """Names and folders, without those that cannot be made: a version of transformers may lack one."""
         for name in self.arguments.models:
-            try:
-                yield name, made(name, self._folder)
-            except (AttributeError, ValueError) as error:
-                self.report.note(f"{name}: this version of transformers lacks it ({error})")
+            folder = self.made(name)
+            if folder is not None:
+                yield name, folder
+
+    def made(self, name: str) -> Path | None:
+        """The folder of a model, built on first use; None, and a note, where that is not possible."""
+        try:
+            return made(name, self._folder)
+        except Exception as error:
+            self.report.note(f"{name} cannot be made: {type(error).__name__}: {error}")
+            return None
 
     def names(self, folder: Path, only: tuple[str, ...] = (), but: tuple[str, ...] = ()) -> Iterator[str]:
         """The contenders, while there is time."""
@@ -61,8 +75,8 @@ class Bench:
     @contextmanager
     def opened(self, folder: Path, name: str) -> Iterator[Contender | None]:
         """A contender, or None where it cannot run; what fails is noted, and its memory is given back."""
+        self._tidy(folder, name)
         try:
-            tidy()
             contender = contenders(folder, self.arguments.device)[name]()
         except Exception as error:
             self.report.note(f"{folder.name}, {name}: {type(error).__name__}: {error}")
@@ -73,12 +87,15 @@ class Bench:
         except Exception as error:
             self.report.note(f"{folder.name}, {name}: {type(error).__name__}: {error}")
         finally:
-            try:
-                contender.close()
-                tidy()
-            except RuntimeError as error:
-                # A card that failed stays so; what it had given before is kept.
-                self.report.note(f"{folder.name}, {name}: {error}")
+            contender.close()
+            self._tidy(folder, name)
+
+    def _tidy(self, folder: Path, name: str) -> None:
+        try:
+            tidy()
+        except RuntimeError as error:
+            # What cannot be given back may still leave room for the next one.
+            self.report.note(f"{folder.name}, {name}: no memory was given back: {error}")
 
 
 def machine(bench: Bench) -> None:
@@ -109,11 +126,14 @@ def machine(bench: Bench) -> None:
 
 
 def throughput(bench: Bench) -> None:
-    """Many pairs of one query at once: pairs a second, share of the peak, memory, drift and order."""
+    """Many pairs of one query at once: pairs a second, share of the peak, memory, drift and order.
+
+    The share counts what each computes: ours leaves out all rows of the last layer but the first tokens'.
+    """
     for model, folder in bench.models():
         texts = Texts(folder)
         passages, lengths = texts.mixed(bench.arguments.pairs)
-        flops = MODELS[model].sizes.flops(lengths)
+        sizes = MODELS[model].sizes
         reference: np.ndarray[Any, Any] | None = None
         for name in bench.names(folder, but=("ours graphs",)):
             with bench.opened(folder, name) as contender:
@@ -123,35 +143,50 @@ def throughput(bench: Bench) -> None:
                 _wait()
                 seconds, logits = _timed(contender, texts.query, passages, rounds=2)
                 reference = logits if reference is None else reference
+                flops = sizes.flops(lengths) if contender.whole else sizes.least_flops(lengths)
+                # float32 has a peak of its own.
+                share = bench.peak and not name.endswith("float32")
                 bench.report.add(
                     "throughput",
                     model=model,
                     who=name,
                     pairs_per_second=len(passages) / seconds,
                     tokens_per_second=sum(lengths) / seconds,
-                    share_of_peak=flops / seconds / bench.peak if bench.peak else float("nan"),
+                    **({"share_of_bf16_peak": flops / seconds / bench.peak} if share else {}),
                     memory_mib=_memory(),
                     drift=max_drift(reference, logits),
                     spread=float(reference.std()),
                     tau_random_weights=kendall_tau(reference[:1000], logits[:1000]),
-                    **contender.facts,
+                    **contender.facts(),
                 )
 
 
 def latency(bench: Bench) -> None:
-    """One query at a time, of 20 and of 100 passages: milliseconds, and drift from the first contender.
+    """One query at a time, of 20 and of 100 passages: milliseconds, and drift from the first contender."""
+    _one_by_one(bench, "latency", (20, 100), but=("ours graphs",))
 
-    Each is asked about other passages before the last time: what is recorded must not repeat itself.
+
+def graphs(bench: Bench) -> None:
+    """Queries whose passages fill a recorded shape well or badly, with and without CUDA graphs.
+
+    The last stage: a recording that fails may leave torch's allocator stuck for the rest of the process.
     """
+    _one_by_one(bench, "graphs", (20, 50, 90, 100), only=("ours bfloat16", "ours graphs"))
+
+
+def _one_by_one(
+    bench: Bench, stage: str, counts: tuple[int, ...], only: tuple[str, ...] = (), but: tuple[str, ...] = ()
+) -> None:
+    """Each is asked about other passages before the last time: what is recorded must not repeat itself."""
     for model, folder in bench.models():
         texts = Texts(folder, seed=1)
-        asked = {count: (texts.mixed(count)[0], texts.mixed(count)[0]) for count in (20, 100)}
+        asked = {count: (texts.mixed(count), texts.mixed(count)[0]) for count in counts}
         references: dict[int, np.ndarray[Any, Any]] = {}
-        for name in bench.names(folder):
+        for name in bench.names(folder, only, but):
             with bench.opened(folder, name) as contender:
                 if contender is None:
                     continue
-                for count, (passages, others) in asked.items():
+                for count, ((passages, lengths), others) in asked.items():
                     taken = [
                         _timed(contender, texts.query, passages)[0]
                         for _ in range(bench.arguments.repeats + 3)
@@ -160,13 +195,15 @@ def latency(bench: Bench) -> None:
                     contender.score(texts.query, others)
                     logits = contender.score(texts.query, passages)
                     bench.report.add(
-                        "latency",
+                        stage,
                         model=model,
                         who=name,
                         passages=count,
+                        tokens=sum(lengths),
                         p50_ms=float(p50),
                         p95_ms=float(p95),
                         drift=max_drift(references.setdefault(count, logits), logits),
+                        **contender.facts(),
                     )
 
 
@@ -195,10 +232,14 @@ def callers(bench: Bench) -> None:
 
 
 def long(bench: Bench) -> None:
-    """Documents as long as the GTE shape reads beside short ones: tokens a second."""
+    """Documents as long as the GTE shape reads beside short ones: tokens a second.
+
+    Where there is no GTE, of bge-reranker-v2-m3's shape, which reads as much.
+    """
     tiny = bench.arguments.tiny
-    for model, folder in bench.models():
-        if not (tiny or model == "gte-base"):
+    for model in ("tiny",) if tiny else ("gte-base", "bge-m3"):
+        folder = bench.made(model)
+        if folder is None:
             continue
         texts = Texts(folder, seed=3)
         for name in bench.names(folder, (_FASTEST_PEER, "ours bfloat16")):
@@ -217,7 +258,9 @@ def long(bench: Bench) -> None:
                         documents=count,
                         tokens_per_second=sum(lengths) / seconds,
                         memory_mib=_memory(),
+                        **contender.facts(),
                     )
+        return
 
 
 STAGES: dict[str, Callable[[Bench], None]] = {
@@ -226,6 +269,7 @@ STAGES: dict[str, Callable[[Bench], None]] = {
     "latency": latency,
     "callers": callers,
     "long": long,
+    "graphs": graphs,
 }
 
 
@@ -255,8 +299,11 @@ def _crowd(contender: Contender, query: str, passages: list[str], count: int) ->
     threads = [threading.Thread(target=call, args=(place,)) for place in range(count)]
     for thread in threads:
         thread.start()
-    ready.wait()
+    # Before the gate opens: this thread may be the last to go on.
+    while ready.n_waiting < count:
+        time.sleep(0.001)
     start = time.perf_counter()
+    ready.wait()
     for thread in threads:
         thread.join()
     return time.perf_counter() - start

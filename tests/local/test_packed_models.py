@@ -81,6 +81,26 @@ def test_a_device_that_runs_out_of_memory_loses_no_request_and_gets_smaller_batc
         assert max(ran) <= 300
 
 
+@pytest.mark.parametrize(
+    ("error", "full", "lost"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."), True, False),
+        (
+            RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+            True,
+            False,
+        ),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasGemmEx`"), False, True),
+        (RuntimeError("The size of tensor a (3) must match the size of tensor b (4)"), False, False),
+        (ValueError("CUBLAS_STATUS_INTERNAL_ERROR"), False, False),
+    ],
+)
+def test_what_cuda_and_cublas_say_is_told_apart(error: Exception, full: bool, lost: bool) -> None:
+    from pertinence.local.backends.torch_devices import is_full, is_lost
+
+    assert (is_full(error), is_lost(error)) == (full, lost)
+
+
 def test_a_text_that_no_longer_fits_is_told_with_its_length(model_folder: Callable[[str], Path]) -> None:
     with Reranker(model_folder("tiny"), backend="torch", device="cpu") as reranker:
         reranker.warm_up()
