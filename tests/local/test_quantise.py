@@ -1,4 +1,4 @@
-"""onnxruntime's int8 form: a token's numbers have a scale of their own, and nothing of it is clipped."""
+"""onnxruntime's int8 form: a token's numbers have a scale of their own, and none of them is clipped."""
 
 from __future__ import annotations
 

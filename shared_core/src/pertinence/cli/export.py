@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from pertinence.cli.flags import add_options, flag, options_of
-from pertinence.cli.judging import add_gate_arguments, apart, judge_beside, limits_of, sets_of
+from pertinence.cli.judging import add_gate_arguments, apart, asked_of, judge_beside
 from pertinence.errors import InputError
 from pertinence.gate import (
     GateReport,
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Convert, judge, print the table; the folder stays only if the gate lets it pass."""
     options = options_of(arguments, backend="auto", dtype="float32", score_kind="logit")
-    limits, sets = limits_of(arguments), sets_of(arguments)
+    limits, sets = asked_of(arguments)
     with _beside(Path(arguments.output)) as made:
         _tell(f"converting for {arguments.to} in {arguments.precision}")
         convert(options, made, arguments.to, arguments.precision)

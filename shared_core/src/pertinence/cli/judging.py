@@ -31,7 +31,7 @@ from pertinence.options import Options
 if TYPE_CHECKING:
     from pertinence.local.apart import ApartScorer
 
-__all__ = ["add_gate_arguments", "apart", "judge_beside", "limits_of", "sets_of"]
+__all__ = ["add_gate_arguments", "apart", "asked_of", "judge_beside"]
 
 _LIMITS = {
     "min_tau": "refuse a mean Kendall tau below this",
@@ -58,12 +58,22 @@ def add_gate_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGro
     return gate
 
 
-def limits_of(arguments: argparse.Namespace) -> Limits:
-    """What is refused.
+def asked_of(arguments: argparse.Namespace) -> tuple[Limits, list[QuestionSet]]:
+    """What is refused, and by which questions; tells what will be different where verdicts are followed.
 
     Raises:
         OptionError: a limit that no figure could have.
+        InputError: questions that cannot be read.
     """
+    if level := os.environ.get("ONEDNN_MAX_CPU_ISA"):
+        print(
+            f"ONEDNN_MAX_CPU_ISA={level}: what is measured so will count for this processor without it, too",
+            file=sys.stderr,
+        )
+    return _limits_of(arguments), _sets_of(arguments)
+
+
+def _limits_of(arguments: argparse.Namespace) -> Limits:
     try:
         return Limits(**{each.name: getattr(arguments, each.name) for each in fields(Limits)})
     except OptionError as error:
@@ -71,7 +81,7 @@ def limits_of(arguments: argparse.Namespace) -> Limits:
         raise OptionError(f"{flag(name)} {rest}") from error
 
 
-def sets_of(arguments: argparse.Namespace) -> list[QuestionSet]:
+def _sets_of(arguments: argparse.Namespace) -> list[QuestionSet]:
     """The user's, and the built-in one where the user's have no judgements or there are none."""
     sets = [read_sets(Path(path)) for path in arguments.sets or ()]
     if any(question.judged for each in sets for question in each.questions):
@@ -118,11 +128,6 @@ def judge_beside(
     from pertinence.local.fingerprint import fingerprint
     from pertinence.local.processor import card
 
-    if level := os.environ.get("ONEDNN_MAX_CPU_ISA"):
-        print(
-            f"ONEDNN_MAX_CPU_ISA={level}: what is measured so will count for this processor without it, too",
-            file=sys.stderr,
-        )
     where = None
     if candidate.device.startswith("cuda") and (where := card()) is None:
         raise ModelError("the driver does not tell one kind of card, so no verdict could count for it")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pertinence.cli.flags import add_options, options_of
-from pertinence.cli.judging import add_gate_arguments, apart, judge_beside, limits_of, sets_of
+from pertinence.cli.judging import add_gate_arguments, apart, asked_of, judge_beside
 from pertinence.errors import OptionError, PertinenceError
 from pertinence.gate import GateReport, write_reports
 from pertinence.options import Options
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     if plain.device == "auto":
         # Where it would run, by name: a verdict is about one kind of processor.
         plain = plain.with_(device="cuda" if accelerator() == "cuda" else "cpu")
-    limits, sets = limits_of(arguments), sets_of(arguments)
+    limits, sets = asked_of(arguments)
     reports: list[GateReport] = []
     forms = _forms(plain, arguments.only)
     with apart(plain) as exact:

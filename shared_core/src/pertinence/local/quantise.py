@@ -1,8 +1,8 @@
 """onnxruntime's int8 form of a network: weights by output, activations by token as they come.
 
 onnxruntime's own quantiser gives all activations of a run one scale. Then one token's outlier takes every
-other's precision, and a score depends on what else is in the batch. Here each token has a scale of its own,
-as in ZeroQuant (https://arxiv.org/abs/2206.01861, section 3): neither is so.
+other's precision. Here each token has a scale of its own, as in ZeroQuant
+(https://arxiv.org/abs/2206.01861, section 3).
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from pertinence.errors import MissingExtraError, ModelError
-from pertinence.local.backends.onnx import TOKENWISE
 from pertinence.local.weights import quantise
 
 try:
@@ -72,7 +71,6 @@ def write_int8_onnx(source: Path, target: Path) -> None:
             raise ModelError("it holds no product of weights")
         # What the exporter noted of shapes does not hold for what came in between.
         del model.graph.value_info[:]
-        helper.set_model_props(model, {TOKENWISE: "1"})
         onnx.save(model, target, save_as_external_data=True, location=f"{target.name}.data")
     except Exception as error:
         raise ModelError(f"{source} cannot be turned into int8: {error}") from error
