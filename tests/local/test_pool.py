@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -66,3 +68,27 @@ def test_a_second_reranker_after_the_first_loads_anew(tiny: str) -> None:
     for _ in range(2):
         with Reranker(tiny) as reranker:
             assert len(reranker.rank("query", ["text"])) == 1
+
+
+DROPPED_AT_THE_END = """
+import time
+from pertinence import Reranker
+from pertinence.local.model import RerankerModel
+
+unload = RerankerModel.unload
+
+def slowly(model, worker=0):
+    time.sleep(0.5)
+    unload(model, worker)
+    print("unloaded", flush=True)
+
+RerankerModel.unload = slowly
+Reranker().rank("question", ["answer"])
+"""
+
+
+def test_a_process_does_not_end_while_a_model_that_was_dropped_is_still_unloaded() -> None:
+    """A thread that comes back from a runtime to no interpreter would abort it."""
+    command = [sys.executable, "-c", DROPPED_AT_THE_END]
+    answer = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    assert (answer.returncode, answer.stdout) == (0, "unloaded\n"), answer.stderr

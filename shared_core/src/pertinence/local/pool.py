@@ -84,6 +84,8 @@ class _Pool:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._entries: dict[_Key, _Entry] = {}
+        # Nobody's any more, and not unloaded yet.
+        self._leaving: set[_Entry] = set()
         self._closed = False
 
     def entry(self, lease: Lease[Any]) -> _Entry:
@@ -111,9 +113,12 @@ class _Pool:
             last = not entry.holders
             if last:
                 del self._entries[entry.key]
+                self._leaving.add(entry)
         entry.scheduler.withdraw(lease)
         if last:
             entry.scheduler.close()
+            with self._lock:
+                self._leaving.discard(entry)
 
     def names(self) -> list[str]:
         with self._lock:
@@ -123,9 +128,11 @@ class _Pool:
         """For the end of the interpreter: nothing may load or run once its libraries are taken down."""
         with self._lock:
             self._closed = True
-            entries = list(self._entries.values())
+            entries = [*self._entries.values(), *self._leaving]
             self._entries.clear()
         for entry in entries:
+            # Of one that leaves, too, whose holder was dropped a moment ago: a thread that comes back from a
+            # runtime when the interpreter is gone ends the process with an abort.
             entry.scheduler.close(wait_for_load=True)
 
     def forget(self) -> None:
@@ -134,7 +141,7 @@ class _Pool:
         The parent's threads did not come along, and its locks may be held by nobody; what it had
         loaded cannot be run without them. Leases stay good and load their model again.
         """
-        for entry in self._entries.values():
+        for entry in (*self._entries.values(), *self._leaving):
             # A runtime that is destroyed without its threads hangs or aborts the child: it is left be.
             # At the very end onnxruntime does so itself: a forked child ends well with os._exit only,
             # which is how multiprocessing ends its children.
