@@ -16,6 +16,11 @@ sys.path.insert(0, str(Path(__file__).parent / "tests"))
 # On a processor with AMX, OpenVINO 2026.4 compiles a bfloat16 network that cannot run, where the same process
 # has compiled it in float32 before. Tests do that all the time: so they compute without AMX.
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")
+# Where several processes share the tests, each keeps to a core: else the threads of their runtimes, one for
+# each core in each process, would wait for one another.
+if (_worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_setaffinity"):
+    _cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {_cores[int(_worker.removeprefix("gw")) % len(_cores)]})
 
 
 def serve(namespace: MutableMapping[str, Any]) -> None:

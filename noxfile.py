@@ -42,8 +42,12 @@ TEST_LIBRARIES = (
     "langchain-classic",
     "langchain-tests",
     "opentelemetry-sdk",
+    "pytest-xdist",
     "vcrpy>=8.5,<9",
 )
+# As many processes as there are cores, each on one of them (conftest.py). A file's tests run in one process
+# and share the models that they build. `nox -s tests -- -n 0` runs all in one.
+PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder")
 # Whose clients must be able to read what the tests' fake servers write.
 VENDORS = (
     "cohere",
@@ -141,7 +145,7 @@ def readme(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=[FULL])
 def tests(session: nox.Session) -> None:
     """The whole test suite, with torch and the three frameworks; reads PERTINENCE_DATA where it is set."""
-    run_in(session, FULL, "pytest", *session.posargs)
+    run_in(session, FULL, "pytest", *PARALLEL, *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=[FULL])
@@ -155,7 +159,7 @@ def lowest(session: nox.Session) -> None:
     """The test suite with the lowest version of every run-time dependency that we allow."""
     install_tools(session, *PYTEST)
     install(session, *TEST_LIBRARIES, torch=True, constraints="constraints-lowest.txt")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *PARALLEL, *session.posargs)
 
 
 @nox.session(default=False)

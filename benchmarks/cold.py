@@ -91,7 +91,7 @@ def measure(asked: argparse.Namespace) -> Report:
 def _fresh(question: str) -> dict[str, Any]:
     start = time.perf_counter()
     command = [sys.executable, "-c", SCRIPT, *HEAVY]
-    done = subprocess.run(command, input=question, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(command, input=question, stdout=subprocess.PIPE, encoding="utf-8", check=True)
     took = time.perf_counter() - start
     answer: dict[str, Any] = json.loads(done.stdout)
     if answer["ranked"] != PASSAGES:

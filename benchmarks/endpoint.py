@@ -19,7 +19,9 @@ __all__ = ["serving"]
 def serving(latency: float, limit: int) -> Iterator[str]:
     """The base URL of a server that answers after `latency` seconds and takes `limit` documents a request."""
     command = [sys.executable, "-m", "benchmarks.endpoint", str(latency), str(limit)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+    ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:

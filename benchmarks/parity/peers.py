@@ -68,7 +68,7 @@ def flag_reranker(python: Path, folder: Path, pairs: Pairs, max_length: int, kin
             [str(python), str(Path(__file__).with_name("flag_peer.py"))],
             input=json.dumps({"folder": made, "pairs": pairs, "max_length": max_length}),
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             check=True,
         )
     return np.array(json.loads(done.stdout), dtype=np.float32)

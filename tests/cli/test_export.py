@@ -62,7 +62,11 @@ def test_the_embedded_default_is_written_judged_and_runs_without_torch(
         ".score('a question', ['a text', 'another text']).tolist())"
     )
     run = subprocess.run(
-        [sys.executable, "-c", script, str(output)], capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-c", script, str(output)],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=True,
     )
     with Reranker(score_kind="logit", backend="onnx", dtype="float32") as reranker:
         own = reranker.score("a question", ["a text", "another text"])

@@ -110,6 +110,8 @@ def test_what_runs_no_model_imports_no_runtime(argv: list[str]) -> None:
         f"print('loaded:', *(name for name in {HEAVY!r} if name in sys.modules))\n"
         "sys.exit(status)"
     )
-    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=LIMIT)
+    process = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, encoding="utf-8", timeout=LIMIT
+    )
     assert process.returncode == 0, process.stderr
     assert process.stdout.splitlines()[-1] == "loaded:"

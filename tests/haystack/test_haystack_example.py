@@ -46,7 +46,7 @@ def test_a_server_takes_the_place_of_this_machine(packaged: str) -> None:
         done = subprocess.run(
             [sys.executable, str(EXAMPLE), *arguments, "--reranker", "some-reranker"],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
             env={**os.environ, "PERTINENCE_API_KEY": ""},
         )

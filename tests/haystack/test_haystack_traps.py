@@ -139,7 +139,7 @@ data = ranker.to_dict()
 assert PertinenceRanker.from_dict(data).to_dict() == data
 print(PertinenceRanker().run("an old mill", [Document(content="a mill")])["documents"][0].score)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     assert 0 <= float(done.stdout) <= 1
 

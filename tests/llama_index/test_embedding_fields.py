@@ -77,7 +77,7 @@ def test_vectors_are_cut_and_normalised_as_asked(folder: str, vectors: list[list
         ({"trust_remote_code": 1}, "trust_remote_code"),
         ({"model_name": ""}, "model_name is empty"),
     ],
-    ids=repr,
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
 def test_a_bad_field_is_refused_at_once_without_telling_the_token(bad: dict[str, Any], said: str) -> None:
     with pytest.raises(OptionError, match=said) as raised:

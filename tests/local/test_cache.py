@@ -138,7 +138,7 @@ print((place / "made").read_text(), flush=True)
 
 def start(source: Path, cache: Path, seconds: float) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", MAKE, str(source), str(cache), str(seconds)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8")
 
 
 @pytest.mark.parametrize("damaged", [False, True])
@@ -235,7 +235,7 @@ def test_without_the_right_to_write_what_is_there_is_used_and_the_rest_made_for_
         ended = subprocess.run(
             [sys.executable, "-c", LOCKED, str(folder / "model"), made],
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             timeout=60,
         )
         for each in (folder, *folder.rglob("*")):

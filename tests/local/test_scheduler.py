@@ -154,6 +154,9 @@ LocalScorer(Options()).submit("question", [f"{n} " * 100 for n in range(5000)])
 @pytest.mark.parametrize("what", SCRIPTS)
 def test_the_interpreter_ends_well_with(what: str) -> None:
     ended = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", SCRIPTS[what]], capture_output=True, text=True, timeout=120
+        [sys.executable, "-W", "ignore", "-c", SCRIPTS[what]],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
     )
     assert ended.returncode == 0, ended.stderr

@@ -257,7 +257,7 @@ if {how!r} == "while a request waits":
     ended = subprocess.run(
         [sys.executable, "-W", "always::ResourceWarning", "-c", script],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=30,
         cwd=Path(__file__).parent,
     )

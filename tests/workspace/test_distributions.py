@@ -134,7 +134,9 @@ def test_the_tools_know_the_distribution(folder: Path) -> None:
 
 
 def test_no_committed_file_names_a_folder_of_this_machine() -> None:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, encoding="utf-8", check=False
+    )
     if listed.returncode != 0:
         pytest.skip("not a git checkout: which files are committed is unknown")
     places = (f"{ROOT}/", f"{Path.home()}/")
