@@ -27,6 +27,7 @@ ARCHITECTURES = (
     "electra-L2",
     pytest.param("gte-L2", marks=needs_gte),
     "mminilm-L6",
+    "roberta-L2",
 )
 LENGTHS = [30, 29, 12, 12, 2, 47, 8, 1]
 
