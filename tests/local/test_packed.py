@@ -15,21 +15,11 @@ from pertinence.local.batching import Batch, Pair
 from pertinence.local.packing import pack, pack_padded, positions_of
 from support.gte import needs_gte
 from support.models import SHAPES
-from support.packed import averaging, batch_of, network_of, padded_logits
+from support.packed import ARCHITECTURES, averaging, batch_of, network_of, padded_logits
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-ARCHITECTURES = (
-    "bert-minilm-L6",
-    "bge-m3-L2",
-    "camembert-L2",
-    "distilbert-L2",
-    "electra-L2",
-    pytest.param("gte-L2", marks=needs_gte),
-    "mminilm-L6",
-    "roberta-L2",
-)
 LENGTHS = {
     "one sequence": [17],
     "one token each": [1, 1, 1],

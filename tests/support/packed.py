@@ -7,10 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from pertinence.local.batching import Batch
+from support.gte import needs_gte
 
-__all__ = ["averaging", "batch_of", "network_of", "padded_logits"]
+__all__ = ["ARCHITECTURES", "averaging", "batch_of", "network_of", "padded_logits"]
+
+# Those that are packed, by a shape of each.
+ARCHITECTURES = (
+    "bert-minilm-L6",
+    "bge-m3-L2",
+    "camembert-L2",
+    "distilbert-L2",
+    "electra-L2",
+    pytest.param("gte-L2", marks=needs_gte),
+    "mminilm-L6",
+    "roberta-L2",
+)
 
 
 def network_of(folder: Path, labels: int = 1) -> Any:
