@@ -75,7 +75,7 @@ class Bench:
     @contextmanager
     def opened(self, folder: Path, name: str) -> Iterator[Contender | None]:
         """A contender, or None where it cannot run; what fails is noted, and its memory is given back."""
-        self._tidy(folder, name)
+        self._give_back(folder, name, tidy)
         try:
             contender = contenders(folder, self.arguments.device)[name]()
         except Exception as error:
@@ -87,12 +87,12 @@ class Bench:
         except Exception as error:
             self.report.note(f"{folder.name}, {name}: {type(error).__name__}: {error}")
         finally:
-            contender.close()
-            self._tidy(folder, name)
+            self._give_back(folder, name, contender.close)
+            self._give_back(folder, name, tidy)
 
-    def _tidy(self, folder: Path, name: str) -> None:
+    def _give_back(self, folder: Path, name: str, work: Callable[[], None]) -> None:
         try:
-            tidy()
+            work()
         except RuntimeError as error:
             # What cannot be given back may still leave room for the next one.
             self.report.note(f"{folder.name}, {name}: no memory was given back: {error}")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -85,6 +86,32 @@ def test_memory_that_is_not_given_back_costs_no_contender_its_turn(
         *("st float32", "st bfloat16", "st fastest", "ours float32", "ours bfloat16")
     ]
     assert all("no memory was given back: captures_underway" in note for note in report.notes)
+
+
+def test_a_contender_that_cannot_be_closed_is_noted_and_the_others_have_their_turn(
+    bench: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchmarks.gpu import stages
+    from benchmarks.gpu.contenders import Contender
+
+    def lost() -> None:
+        raise RuntimeError("an illegal memory access")
+
+    def opened() -> Contender:
+        return Contender(
+            name="ours bfloat16",
+            score=lambda query, texts: np.zeros(len(texts), dtype=np.float32),
+            close=lost,
+            facts=dict,
+            whole=False,
+        )
+
+    monkeypatch.setattr(stages, "contenders", lambda folder, device: {"ours bfloat16": opened})
+    benched = bench(models=["tiny", "tiny"])
+    benched.run("callers")  # type: ignore[attr-defined]
+    report = benched.report  # type: ignore[attr-defined]
+    assert len(report.stages["callers"]) == 2
+    assert report.notes == ["tiny, ours bfloat16: no memory was given back: an illegal memory access"] * 2
 
 
 def test_a_model_or_a_stage_that_fails_is_noted_and_the_others_go_on(

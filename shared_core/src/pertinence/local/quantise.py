@@ -84,10 +84,8 @@ class _Rewriting:
         self._graph = model.graph
         self._weights = {each.name: each for each in self._graph.initializer}
         self._sources = {name: node.op_type for node in self._graph.node for name in node.output}
-        self._axes_as_input = (
-            next(each.version for each in model.opset_import if each.domain in ("", "ai.onnx"))
-            >= _AXES_AS_INPUT
-        )
+        version = next(each.version for each in model.opset_import if each.domain in ("", "ai.onnx"))
+        self._axes_as_input = version >= _AXES_AS_INPUT
         self._nodes: list[NodeProto] = []
         # Several products may read the same activations, or use the same weights.
         self._quantised: dict[str, str] = {}
@@ -128,9 +126,8 @@ class _Rewriting:
         if source not in self._quantised:
             sizes = self._add("Abs", [source], f"{source}_sizes") if steps.signed else source
             least = self._constant(f"{steps.name}_least", np.float32(steps.least))
-            largest = self._add(
-                "Max", [self._row_max(sizes, f"{source}_row_max"), least], f"{source}_largest"
-            )
+            row_max = self._row_max(sizes, f"{source}_row_max")
+            largest = self._add("Max", [row_max, least], f"{source}_largest")
             shares = self._add("Div", [source, largest], f"{source}_shares")
             unit = self._constant(f"{steps.name}_unit", np.float32(1 / steps.unit))
             zero = self._constant(f"{steps.name}_zero", np.uint8(steps.zero))
