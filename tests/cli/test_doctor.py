@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pertinence.local.cores import usable_cores
 from pertinence.local.loading import resolve, torch_installed
 from pertinence.options import Options
 
@@ -23,6 +24,8 @@ def test_the_report_tells_versions_processor_and_cache(command: Command) -> None
     assert report["packages"]["onnxruntime"] == version("onnxruntime")
     assert report["packages"]["pertinence"] == version("pertinence")
     assert report["processor"]["cores"] == os.cpu_count()
+    assert report["processor"]["threads"] == usable_cores()
+    assert report["processor"]["why_threads"].startswith("one for each ")
     assert report["cache_folder"] == os.environ["PERTINENCE_CACHE"]
 
 
@@ -34,6 +37,7 @@ def test_the_choice_is_that_of_the_core(command: Command) -> None:
         "folder": str(spec.folder),
         "backend": spec.backend,
         "dtype": spec.dtype,
+        "computes_in": spec.dtype,
         "device": "cpu",
         "batches": "padded to pairs of nearly equal length",
         "why": spec.why,
@@ -54,7 +58,7 @@ def test_options_change_the_choice(command: Command) -> None:
 def test_the_report_can_be_read(command: Command) -> None:
     out = command("doctor").out
     assert f"onnxruntime{' ' * 27}{version('onnxruntime')}" in out
-    assert f"  why         {resolve(Options()).why}" in out
+    assert f"  why          {resolve(Options()).why}" in out
 
 
 def test_a_model_that_cannot_run_is_told_after_the_rest(command: Command) -> None:

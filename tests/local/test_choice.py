@@ -9,6 +9,7 @@ import pytest
 
 from pertinence.errors import MissingExtraError, OptionError
 from pertinence.local.choice import Possible, choose
+from pertinence.local.processor import Processor
 from pertinence.options import Options
 
 TORCH = frozenset({"torch", "sentence_transformers"})
@@ -172,3 +173,58 @@ def test_on_the_cpu_no_verdict_of_a_card_is_followed() -> None:
         packages=EVERYTHING, accelerator="cuda", passed_on_card=[Passed("torch", "float16")], files=ONNX_FILE
     )
     assert chosen(beside, device="cpu")[1] == "float32"
+
+
+AVX2 = Processor(name="AVX2 alone", instructions=("avx2", "fma"))
+AVX512 = Processor(name="AVX-512", instructions=("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16"))
+
+
+@pytest.mark.parametrize(("here", "expected"), [(AVX2, "onnx"), (AVX512, "openvino")])
+def test_the_kind_of_processor_chooses_the_backend_of_float32(here: Processor, expected: str) -> None:
+    assert chosen(Possible(packages=EVERYTHING, processor=here)) == (expected, "float32")
+
+
+def test_doctor_can_say_that_the_kind_of_processor_chose() -> None:
+    choice = choose("the model", Options(), Possible(packages=EVERYTHING, processor=AVX2))
+    assert "the fastest backend installed that runs float32 on a processor without AVX-512" in choice.why
+
+
+@pytest.mark.parametrize("here", [AVX2, AVX512])
+def test_what_was_measured_here_goes_before_what_the_kind_of_processor_says(here: Processor) -> None:
+    speeds = {"openvino": 1.2, "onnx": 1.3, "torch": 1.1}
+    possible = Possible(packages=EVERYTHING, processor=here, speeds=speeds)
+    choice = choose("the model", Options(), possible)
+    assert (choice.backend, choice.dtype) == ("torch", "float32")
+    assert "runs float32 as measured here by tune" in choice.why
+
+
+def test_speeds_that_lack_a_backend_which_could_run_it_do_not_choose() -> None:
+    """It was installed since, and may be the fastest."""
+    possible = Possible(packages=EVERYTHING, processor=AVX2, speeds={"openvino": 1.0, "torch": 2.0})
+    assert chosen(possible) == ("onnx", "float32")
+
+
+def test_speeds_of_backends_that_are_gone_do_not_count() -> None:
+    possible = Possible(
+        packages=CONVERTERS, processor=AVX512, speeds={"openvino": 1.0, "onnx": 3.0, "torch": 2.0}
+    )
+    assert chosen(possible) == ("torch", "float32")
+
+
+def test_a_verdict_on_a_precision_that_this_processor_lacks_is_not_followed() -> None:
+    passed = [Passed("openvino", "bfloat16")]
+    assert chosen(Possible(packages=EVERYTHING, passed=passed, processor=AVX2)) == ("onnx", "float32")
+    assert chosen(Possible(packages=EVERYTHING, passed=passed, processor=AVX512)) == ("openvino", "bfloat16")
+
+
+def test_int8_that_was_asked_for_goes_to_the_backend_that_has_such_products_here() -> None:
+    assert chosen(Possible(packages=EVERYTHING, processor=AVX2), dtype="int8") == ("onnx", "int8")
+    assert chosen(Possible(packages=EVERYTHING, processor=AVX512), dtype="int8") == ("openvino", "int8")
+
+
+def test_a_choice_says_what_is_computed_here() -> None:
+    possible = Possible(packages=EVERYTHING, processor=AVX2)
+    choice = choose("the model", Options(backend="openvino", dtype="bfloat16"), possible)
+    assert (choice.dtype, choice.computed.dtype) == ("bfloat16", "float32")
+    on_card = choose("the model", Options(dtype="bfloat16", device="cuda"), possible)
+    assert on_card.computed.as_asked("bfloat16")

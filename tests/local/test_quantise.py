@@ -22,8 +22,7 @@ WEIGHT = RANDOM.normal(size=(48, 24)).astype(np.float32)
 
 def network(path: Path, *, opset: int = 20, gelu: bool = False) -> Callable[[np.ndarray], np.ndarray]:
     """Rows of 48 numbers times `WEIGHT`, in int8; written beside its float32 form."""
-    import onnxruntime
-
+    from pertinence.local.backends.onnx import open_session
     from pertinence.local.quantise import write_int8_onnx
 
     nodes = [helper.make_node("MatMul", ["given", "weight"], ["product"])]
@@ -44,7 +43,7 @@ def network(path: Path, *, opset: int = 20, gelu: bool = False) -> Callable[[np.
         path / "float32.onnx",
     )
     write_int8_onnx(path / "float32.onnx", path / "int8.onnx")
-    session = onnxruntime.InferenceSession(path / "int8.onnx", providers=["CPUExecutionProvider"])
+    session = open_session(path / "int8.onnx")
     return lambda rows: session.run(None, {session.get_inputs()[0].name: rows})[0]
 
 

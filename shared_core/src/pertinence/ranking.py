@@ -57,6 +57,9 @@ class Ranking(Sequence[RankedDocument[T]], Generic[T]):
         repaired: how many held a lone surrogate, replaced by U+FFFD.
         query_truncated: the query itself was cut to fit the model.
         usage: what a server says it counted, such as `total_tokens`; empty for a model of this machine.
+        dtype: the precision that a model of this machine computed in, such as `float32`. That may be another
+            than was asked for, where the processor has no products of that one (docs/precision.md). None for
+            a server, and where nothing was computed.
     """
 
     query: str
@@ -69,6 +72,7 @@ class Ranking(Sequence[RankedDocument[T]], Generic[T]):
     repaired: int = 0
     query_truncated: bool = False
     usage: Mapping[str, int] = field(default_factory=dict, hash=False)
+    dtype: str | None = None
 
     @overload
     def __getitem__(self, index: int) -> RankedDocument[T]: ...
@@ -185,6 +189,7 @@ def rank_scores(
         repaired=scores.repaired,
         query_truncated=scores.query_truncated,
         usage=scores.usage,
+        dtype=scores.dtype,
     )
 
 

@@ -35,6 +35,7 @@ class Scores:
         repaired: how many texts held a lone surrogate, which no encoding can carry, replaced by U+FFFD.
         query_truncated: the query itself was cut.
         usage: what a server says it counted, such as `total_tokens`; empty for a model of this machine.
+        dtype: the precision that a model of this machine computed in, such as `float32`; None for a server.
     """
 
     values: Float32
@@ -44,6 +45,7 @@ class Scores:
     repaired: int = 0
     query_truncated: bool = False
     usage: Mapping[str, int] = field(default_factory=dict, hash=False)
+    dtype: str | None = None
 
     def to(self, kind: ScoreKindName) -> Scores:
         """The same scores on another scale; `auto` is `probability` where it can be had.

@@ -108,6 +108,7 @@ def _model(options: Options) -> dict[str, Any]:
         "folder": str(spec.folder),
         "backend": spec.backend,
         "dtype": spec.dtype,
+        "computes_in": _computes_in(spec),
         "device": spec.device if spec.backend == "torch" else "cpu",
         "batches": _batches(spec),
         "why": spec.why,
@@ -116,6 +117,12 @@ def _model(options: Options) -> dict[str, Any]:
         "max_length": spec.max_length,
         "num_labels": spec.num_labels,
     }
+
+
+def _computes_in(spec: ModelSpec) -> str:
+    slow = ", which is slower than float32" if spec.computed.slow else ""
+    why = f" ({spec.computed.why})" if spec.computed.why else ""
+    return f"{spec.computed.dtype}{slow}{why}"
 
 
 def _batches(spec: ModelSpec) -> str:
@@ -142,15 +149,18 @@ def _version(package: str) -> str | None:
 
 
 def _processor() -> dict[str, Any]:
-    from pertinence.local.devices import accelerator, usable_cores
+    from pertinence.local.cores import cores
+    from pertinence.local.devices import accelerator
     from pertinence.local.processor import processor
 
-    here = processor()
+    here, found = processor(), cores()
     return {
         "name": here.name,
         "architecture": platform.machine(),
         "cores": os.cpu_count(),
-        "usable_cores": usable_cores(),
+        "usable_cores": len(found.logical),
+        "threads": found.threads,
+        "why_threads": found.why,
         "instructions": None if here.instructions is None else list(here.instructions),
         "accelerator": accelerator() or "none",
     }

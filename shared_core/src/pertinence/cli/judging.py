@@ -140,6 +140,11 @@ def judge_beside(
 
     with apart(candidate) as faster:
         reference, judged = exact.spec, faster.spec
+        if judged.computed.dtype != judged.dtype and not random_weights:
+            raise ModelError(
+                f"{judged.backend} in {judged.dtype} cannot be judged on this machine: it computes in "
+                f"{judged.computed.dtype} ({judged.computed.why})"
+            )
         subject = Subject.here(
             # A report may be handed on: it says nothing of the folders of whoever made it.
             Path(exact.name).name if Path(exact.name).is_dir() else exact.name,

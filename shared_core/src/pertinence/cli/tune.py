@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from pertinence.cli.flags import add_options, options_of
 from pertinence.cli.judging import add_gate_arguments, apart, asked_of, judge_beside
 from pertinence.errors import OptionError, PertinenceError
-from pertinence.gate import GateReport, write_reports
+from pertinence.gate import GateReport, QuestionSet, race, write_reports
 from pertinence.options import Options
+from pertinence.scorer import Scorer
 
 if TYPE_CHECKING:
     from pertinence.local.choice import Backend, Dtype
@@ -73,6 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
             store(report.to_dict(), plain.cache_folder)
             reports.append(report)
     folder = resolve(plain).folder
+    if arguments.only is None and plain.device == "cpu":
+        _race(plain, sets)
     if arguments.ship:
         write_reports(folder / GATE_FILE, reports)
     spec = resolve(plain.with_(dtype="auto"))
@@ -81,14 +85,40 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _forms(plain: Options, only: Sequence[str] | None) -> list[tuple[Backend, Dtype]]:
-    from pertinence.local.loading import lower_precisions
+    from pertinence.local.loading import lower_precisions, pointless_precisions
 
     possible = {f"{backend}/{dtype}": (backend, dtype) for backend, dtype in lower_precisions(plain)}
+    pointless = {f"{backend}/{dtype}": why for (backend, dtype), why in pointless_precisions(plain).items()}
     for name in only or ():
         if name not in possible:
             known = ", ".join(possible) or "none"
-            raise OptionError(f"--only {name} is no faster form that can run here; these are: {known}")
+            why = f" ({pointless[name]})" if name in pointless else ""
+            raise OptionError(f"--only {name} is no faster form that can run here{why}; these are: {known}")
+    if only is None:
+        for name, why in pointless.items():
+            _tell(f"{name} is left out: {why}")
     return [form for name, form in possible.items() if only is None or name in only]
+
+
+def _race(plain: Options, sets: Sequence[QuestionSet]) -> None:
+    """Time float32 on every backend that can run it, and keep the result for the choice of a backend."""
+    from pertinence.local.loading import exact_backends, resolve
+    from pertinence.local.speeds import store
+
+    backends = exact_backends(plain)
+    if len(backends) < 2:
+        return
+    _tell(f"timing float32 on {', '.join(backends)}")
+    with ExitStack() as opened:
+        scorers: dict[str, Scorer] = {
+            backend: opened.enter_context(apart(plain.with_(backend=backend))) for backend in backends
+        }
+        seconds = race(scorers, sets)
+    fastest = min(seconds.values())
+    for backend, each in sorted(seconds.items(), key=lambda item: item[1]):
+        share = each / fastest
+        print(f"float32 on {backend:8}  {each * 1000:6.0f} ms a question, {share:.2f} times the fastest")
+    store(resolve(plain).folder, seconds, plain.cache_folder)
 
 
 def _tell(text: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pertinence.gate.builtin import built_in, calibration_pairs
 from pertinence.gate.limits import Limits, Reason
 from pertinence.gate.measuring import Figures, QuestionFigures
+from pertinence.gate.racing import race
 from pertinence.gate.reading import read_sets
 from pertinence.gate.report import Contender, GateReport, Subject, write_reports
 from pertinence.gate.running import judge, pairs_to_score
@@ -28,6 +29,7 @@ __all__ = [
     "calibration_pairs",
     "judge",
     "pairs_to_score",
+    "race",
     "read_sets",
     "write_reports",
 ]

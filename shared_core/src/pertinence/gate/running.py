@@ -16,7 +16,7 @@ from pertinence.gate.sets import Question, QuestionSet, evenly
 from pertinence.ranking import check_scores
 from pertinence.scorer import Float32, Scorer
 
-__all__ = ["NEIGHBOUR_QUESTIONS", "judge", "pairs_to_score"]
+__all__ = ["NEIGHBOUR_QUESTIONS", "judge", "pairs_to_score", "timed"]
 
 # Every passage of so many questions is scored three times: that finds an effect of neighbours, which is a
 # property of the arithmetic, without tripling the work on a large set.
@@ -93,20 +93,20 @@ def _scored(
     for index, (name, place, question) in enumerate(named):
         # Turn about: whoever comes second finds the texts in the processor's caches.
         turns = (reference, candidate) if index % 2 else (candidate, reference)
-        timed = {scorer: _timed(scorer, question.query, question.passages) for scorer in turns}
+        runs = {scorer: timed(scorer, question.query, question.passages) for scorer in turns}
         watch(2 * len(question.passages))
         moves: tuple[float, ...] = ()
         if index in for_neighbours:
-            moves = _moves(candidate, question, _other(every, index), timed[candidate][0], watch)
+            moves = _moves(candidate, question, _other(every, index), runs[candidate][0], watch)
         yield Scored(
             set_name=name,
             place=place,
             grades=question.grades,
-            reference=timed[reference][0],
-            candidate=timed[candidate][0],
+            reference=runs[reference][0],
+            candidate=runs[candidate][0],
             moves=moves,
             # The first run of a shape pays for what later ones find prepared.
-            seconds=(timed[reference][1], timed[candidate][1]) if index or len(named) == 1 else None,
+            seconds=(runs[reference][1], runs[candidate][1]) if index or len(named) == 1 else None,
         )
 
 
@@ -120,18 +120,24 @@ def _moves(
     """For each passage, the largest difference among its three scores."""
     own = len(question.passages)
     # One after the other: what waits together would be put into one batch.
-    alone = np.concatenate([_timed(scorer, question.query, [text])[0] for text in question.passages])
+    alone = np.concatenate([timed(scorer, question.query, [text])[0] for text in question.passages])
     watch(own)
     mixed = [*question.passages, *other.passages]
     order = Random(_SEED).sample(range(len(mixed)), len(mixed))
-    shuffled = _timed(scorer, question.query, [mixed[place] for place in order])[0]
+    shuffled = timed(scorer, question.query, [mixed[place] for place in order])[0]
     among = np.empty_like(shuffled)
     among[order] = shuffled
     watch(len(mixed))
     return tuple(np.ptp([together, alone, among[:own]], axis=0).tolist())
 
 
-def _timed(scorer: Scorer, query: str, texts: Sequence[str]) -> tuple[Float32, float]:
+def timed(scorer: Scorer, query: str, texts: Sequence[str]) -> tuple[Float32, float]:
+    """Score the texts, and give their logits with the seconds that it took.
+
+    Raises:
+        InputError: the scorer does not hand out logits.
+        ScoreError: a score is missing or not finite.
+    """
     start = time.perf_counter()
     scores = scorer.submit(query, texts).result()
     seconds = time.perf_counter() - start

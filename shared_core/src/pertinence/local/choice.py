@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from pertinence.errors import MissingExtraError, OptionError
 from pertinence.local.devices import check_device
+from pertinence.local.precisions import Backend, Computed, Dtype, computed
+from pertinence.local.processor import Processor
 from pertinence.options import Options
 
 __all__ = [
+    "EXACT_BACKENDS",
     "LOWER_PRECISIONS",
     "LOWER_PRECISIONS_ON_CARD",
     "Backend",
@@ -22,11 +25,8 @@ __all__ = [
     "on_card",
 ]
 
-Backend = Literal["torch", "onnx", "openvino"]
-Dtype = Literal["float32", "bfloat16", "float16", "int8"]
-
-# What each backend computes in, and of two that compute in the same which one is the faster on a CPU
-# (docs/benchmarks.md): the first.
+# What each backend computes in. Of two that compute in the same, the first is usually the faster on a CPU
+# (docs/benchmarks.md).
 _FASTEST: tuple[tuple[Dtype, tuple[Backend, ...]], ...] = (
     ("float32", ("openvino", "onnx", "torch")),
     ("bfloat16", ("openvino", "torch")),
@@ -34,6 +34,9 @@ _FASTEST: tuple[tuple[Dtype, tuple[Backend, ...]], ...] = (
     ("int8", ("openvino", "onnx")),
 )
 _BACKENDS: Mapping[Dtype, tuple[Backend, ...]] = dict(_FASTEST)
+# The same for float32 on an x86 processor without AVX-512: onnxruntime's AVX2 kernels were 8 to 10% faster
+# than OpenVINO's on all of four models (docs/benchmarks.md, "AVX2 alone").
+_FASTEST_ON_AVX2: tuple[Backend, ...] = ("onnx", "openvino", "torch")
 # What is worth judging on a card, whatever else it has: float16 rounds less, bfloat16 never overflows.
 LOWER_PRECISIONS_ON_CARD: tuple[tuple[Backend, Dtype], ...] = (("torch", "bfloat16"), ("torch", "float16"))
 # What is worth judging on a CPU; float16 is slower than float32 there.
@@ -43,6 +46,9 @@ LOWER_PRECISIONS: tuple[tuple[Backend, Dtype], ...] = tuple(
     for backend in backends
     if dtype not in ("float32", "float16")
 )
+# What computes in float32 on a CPU.
+EXACT_BACKENDS: tuple[Backend, ...] = _BACKENDS["float32"]
+_UNKNOWN = Processor(name="unknown", instructions=None)
 _EXTRAS = {"torch": "torch", "openvino": "openvino"}
 # What each needs of the packages; onnxruntime comes with every install.
 _PACKAGES: Mapping[Backend, frozenset[str]] = {
@@ -71,11 +77,12 @@ class Verdict(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """A backend and a precision, and one sentence on why it is these."""
+    """A backend and a precision, one sentence on why it is these, and what they compute in here."""
 
     backend: Backend
     dtype: Dtype
     why: str
+    computed: Computed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +96,9 @@ class Possible:
         accelerator: what this machine has besides its CPU, for instance `cuda`.
         passed: what the gate let pass for this model on this CPU, the fastest first.
         passed_on_card: the same on this machine's CUDA card.
+        processor: this machine's processor.
+        speeds: seconds that backends took for the same texts in float32 on it, as far as `pertinence tune`
+            measured them.
     """
 
     files: Mapping[tuple[str, str], Path] = field(default_factory=dict)
@@ -96,6 +106,16 @@ class Possible:
     accelerator: str | None = None
     passed: Sequence[Verdict] = ()
     passed_on_card: Sequence[Verdict] = ()
+    processor: Processor = _UNKNOWN
+    speeds: Mapping[str, float] = field(default_factory=dict)
+
+    def computes(self, backend: Backend, dtype: Dtype) -> Computed:
+        """Say what a backend computes in on this processor where `dtype` is asked for."""
+        return computed(backend, dtype, self.processor)
+
+    def worth_judging(self, backend: Backend, dtype: Dtype) -> bool:
+        """Tell whether a faster form could run here, and would be what it says."""
+        return self.why_not(backend, dtype) is None and self.computes(backend, dtype).as_asked(dtype)
 
     def why_not(self, backend: Backend, dtype: Dtype) -> MissingExtraError | None:
         """What is missing to run this model so; None if nothing is."""
@@ -114,10 +134,11 @@ class Possible:
 
 
 def choose(name: str, options: Options, possible: Possible) -> Choice:
-    """The backend and the precision for this model.
+    """Choose the backend and the precision for this model.
 
     What is asked for is taken. The rest: float32 on the fastest backend that can run it, unless the gate
-    found for this model and processor that a faster precision ranks the same.
+    found for this model and processor that a faster precision ranks the same. Which backend is the fastest
+    was measured by `pertinence tune`, or follows from the kind of processor.
 
     Raises:
         MissingExtraError: nothing that is installed can run it so; the message says what to install.
@@ -136,14 +157,16 @@ def choose(name: str, options: Options, possible: Possible) -> Choice:
     if options.dtype == "auto" and (not torch_only or on_card(options, possible)):
         passed = possible.passed_on_card if torch_only else possible.passed
         for backend, dtype, why in _proven(passed):
-            if backend in allowed and possible.why_not(backend, dtype) is None:
-                return Choice(backend=backend, dtype=dtype, why=why)
+            right = bool(torch_only) or possible.computes(backend, dtype).dtype == dtype
+            if backend in allowed and right and possible.why_not(backend, dtype) is None:
+                return _choice(options, possible, backend, dtype, why)
     precision: Dtype = "float32" if options.dtype == "auto" else options.dtype
-    able = [backend for backend in _BACKENDS[precision] if backend in allowed]
+    order, known = _order(precision, possible)
+    able = [backend for backend in order if backend in allowed]
     for backend in able:
         if possible.why_not(backend, precision) is None:
-            why = _why(options, torch_only, backend, precision)
-            return Choice(backend=backend, dtype=precision, why=why)
+            why = _why(options, torch_only, precision, known)
+            return _choice(options, possible, backend, precision, why)
     if options.dtype == "auto" and any(
         (backend, "int8") in possible.files and possible.why_not(backend, "int8") is None
         for backend in allowed
@@ -155,6 +178,14 @@ def choose(name: str, options: Options, possible: Possible) -> Choice:
     missing = possible.why_not(able[-1], precision)
     assert missing is not None
     raise MissingExtraError(f"{name}: {missing}")
+
+
+def _choice(options: Options, possible: Possible, backend: Backend, dtype: Dtype, why: str) -> Choice:
+    on_cpu = options.device == "cpu" or backend != "torch"
+    if options.device == "auto":
+        on_cpu = on_cpu or possible.accelerator is None
+    done = possible.computes(backend, dtype) if on_cpu else Computed(dtype=dtype)
+    return Choice(backend=backend, dtype=dtype, why=why, computed=done)
 
 
 def on_card(options: Options, possible: Possible) -> bool:
@@ -211,7 +242,23 @@ def _proven(passed: Sequence[Verdict]) -> Iterator[tuple[Backend, Dtype, str]]:
                     )
 
 
-def _why(options: Options, torch_only: str, backend: Backend, dtype: Dtype) -> str:
+def _order(dtype: Dtype, possible: Possible) -> tuple[Sequence[Backend], str]:
+    """The backends that take this precision, the fastest first, and how that is known."""
+    backends = _BACKENDS[dtype]
+    if dtype != "float32":
+        # Before those that would compute in something else, or slowly.
+        return sorted(backends, key=lambda each: not possible.computes(each, dtype).as_asked(dtype)), ""
+    if all(backend in possible.speeds for backend in backends if not possible.why_not(backend, dtype)):
+        timed = [backend for backend in backends if backend in possible.speeds]
+        if len(timed) > 1:
+            return sorted(timed, key=possible.speeds.__getitem__), "as measured here by tune"
+    instructions = possible.processor.instructions or ()
+    if "avx2" in instructions and "avx512f" not in instructions:
+        return _FASTEST_ON_AVX2, "on a processor without AVX-512"
+    return backends, ""
+
+
+def _why(options: Options, torch_only: str, dtype: Dtype, known: str) -> str:
     asked = [
         f"{name}={getattr(options, name)!r}"
         for name in ("backend", "dtype")
@@ -222,5 +269,6 @@ def _why(options: Options, torch_only: str, backend: Backend, dtype: Dtype) -> s
     if len(asked) == 2:
         return "asked for"
     kept = "" if options.dtype != "auto" else "; no faster precision was measured to rank the same"
-    fastest = "" if options.backend != "auto" else f"the fastest backend installed that runs {dtype}"
+    how = f" {known}" if known else ""
+    fastest = "" if options.backend != "auto" else f"the fastest backend installed that runs {dtype}{how}"
     return ", ".join([*(f"{each} was asked for" for each in asked), *([fastest] if fastest else [])]) + kept

@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 
 from pertinence.errors import ModelError, OptionError
 
-__all__ = ["Card", "Found", "accelerator", "check_device", "devices_for", "precision_on", "usable_cores"]
+__all__ = ["Card", "Found", "accelerator", "check_device", "devices_for", "precision_on"]
 
 D = TypeVar("D", bound=str)
 
@@ -114,10 +114,3 @@ def accelerator() -> str | None:
         return "mps"
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
     return "cuda" if build != "cpu" and any(map(Path.exists, _NVIDIA)) and not hidden else None
-
-
-def usable_cores() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

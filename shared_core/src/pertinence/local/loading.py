@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 from pertinence.cards import Card, card_named
 from pertinence.errors import ModelError
-from pertinence.local import verdicts
+from pertinence.local import speeds, verdicts
 from pertinence.local.choice import (
+    EXACT_BACKENDS,
     LOWER_PRECISIONS,
     LOWER_PRECISIONS_ON_CARD,
     Backend,
@@ -26,7 +27,8 @@ from pertinence.local.choice import (
 from pertinence.local.devices import accelerator
 from pertinence.local.legacy import native_config
 from pertinence.local.locate import DEFAULT_MODEL, locate
-from pertinence.local.processor import card
+from pertinence.local.precisions import Computed
+from pertinence.local.processor import card, processor
 from pertinence.local.settings import (
     count_labels,
     positive_label,
@@ -42,9 +44,11 @@ __all__ = [
     "DEFAULT_MODEL",
     "ModelSpec",
     "RerankerSpec",
+    "exact_backends",
     "installed",
     "lower_precisions",
     "own_networks",
+    "pointless_precisions",
     "resolve",
     "torch_installed",
 ]
@@ -71,6 +75,8 @@ class ModelSpec:
         dtype: the precision it is computed in.
         device: the device that was asked for.
         why: one sentence on the choice of backend and precision.
+        computed: what the backend computes in here where `dtype` is asked for. Known from the kind of
+            processor at first, and from the runtime once it has loaded the model.
         files: the networks that it brings, by the backend that reads them and the precision they hold.
         max_length: tokens of what it reads, special tokens included, when the user names no other limit.
         positions: the most tokens that the model can read.
@@ -90,6 +96,7 @@ class ModelSpec:
     dtype: Dtype
     device: str
     why: str
+    computed: Computed
     files: Mapping[tuple[str, str], Path]
     max_length: int
     positions: int
@@ -163,6 +170,7 @@ def resolve(options: Options) -> RerankerSpec:
         dtype=choice.dtype,
         device=options.device,
         why=choice.why,
+        computed=choice.computed,
         files=possible.files,
         max_length=_max_length(folder, tokenizer, positions, promised),
         positions=positions,
@@ -188,8 +196,36 @@ def lower_precisions(options: Options) -> list[tuple[Backend, Dtype]]:
     """
     _, folder = locate(options)
     possible = _possible(folder, options)
-    lower = LOWER_PRECISIONS_ON_CARD if on_card(options, possible) else LOWER_PRECISIONS
-    return [pair for pair in lower if possible.why_not(*pair) is None]
+    if on_card(options, possible):
+        return [pair for pair in LOWER_PRECISIONS_ON_CARD if possible.why_not(*pair) is None]
+    return [pair for pair in LOWER_PRECISIONS if possible.worth_judging(*pair)]
+
+
+def pointless_precisions(options: Options) -> dict[tuple[Backend, Dtype], str]:
+    """Forms that could run here and are not worth judging, each with the reason.
+
+    On this processor they are computed in another precision, or more slowly than float32.
+
+    Raises:
+        ModelNotFoundError: the model that `options` name is nowhere.
+    """
+    _, folder = locate(options)
+    possible = _possible(folder, options)
+    if on_card(options, possible):
+        return {}
+    able = [pair for pair in LOWER_PRECISIONS if possible.why_not(*pair) is None]
+    return {pair: possible.computes(*pair).why for pair in able if not possible.worth_judging(*pair)}
+
+
+def exact_backends(options: Options) -> list[Backend]:
+    """Backends that could run the reranker that `options` name in float32 on the CPU.
+
+    Raises:
+        ModelNotFoundError: it is nowhere.
+    """
+    _, folder = locate(options)
+    possible = _possible(folder, options)
+    return [backend for backend in EXACT_BACKENDS if possible.why_not(backend, "float32") is None]
 
 
 def torch_installed() -> bool:
@@ -217,6 +253,8 @@ def _possible(folder: Path, options: Options) -> Possible:
         accelerator=accelerator(),
         passed=verdicts.passed(folder, options.cache_folder) if options.dtype == "auto" else (),
         passed_on_card=_passed_on_card(folder, options) if options.dtype == "auto" else (),
+        processor=processor(),
+        speeds=speeds.measured(folder, options.cache_folder) if options.backend == "auto" else {},
     )
 
 

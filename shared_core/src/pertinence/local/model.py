@@ -13,8 +13,10 @@ from pertinence.errors import ModelError
 from pertinence.local.backends import Backend, open_backend
 from pertinence.local.backends.running import Collect, Rows, Running, all_finite, as_running, last_line
 from pertinence.local.batching import Batch, Pair, pad
+from pertinence.local.cache import warn_once
 from pertinence.local.loading import ModelSpec, RerankerSpec, resolve, torch_installed
 from pertinence.local.packing import Packed, pack
+from pertinence.local.precisions import Computed
 from pertinence.local.tokens import PairEncoder, PairLimits, QueryEncoder
 from pertinence.options import Options
 
@@ -148,13 +150,32 @@ class LocalModel(ABC, Generic[S, E]):
         """The backend of the spec; torch, if one that nobody asked for cannot be given the model."""
         spec = self.spec
         try:
-            return as_running(self._open_backend(self._placed(worker)))
+            return self._open(worker)
         except ModelError as error:
             if self._options.backend != "auto" or spec.backend == "torch" or not torch_installed():
                 raise
             _log.warning("%s runs on torch, because it cannot on %s: %s", spec.name, spec.backend, error)
         self._settle(backend="torch", dtype="float32", why="no other backend can")
-        return as_running(self._open_backend(self._placed(worker)))
+        return self._open(worker)
+
+    def _open(self, worker: int) -> Running:
+        """The backend of the spec; what the runtime says it computes in is kept, and told if not as asked."""
+        running = as_running(self._open_backend(self._placed(worker)))
+        spec = self.spec
+        if running.computes != spec.computed.dtype:
+            why = spec.computed.why or "so its runtime says"
+            spec = self._settle(computed=Computed(dtype=running.computes, why=why))
+        if spec.computed.dtype != spec.dtype:
+            warn_once(
+                f"{spec.name} computes in {spec.computed.dtype} on {spec.backend}, where "
+                f"dtype={spec.dtype!r} was asked for: {spec.computed.why}"
+            )
+        elif spec.computed.slow:
+            warn_once(
+                f"{spec.name} computes in {spec.dtype} on {spec.backend}, as asked, and takes longer than in "
+                f"float32: {spec.computed.why}"
+            )
+        return running
 
     def _placed(self, worker: int) -> S:
         """The spec for one of the devices that was asked for; its precision is remembered."""
@@ -192,6 +213,8 @@ class LocalModel(ABC, Generic[S, E]):
             running.close()
 
     def _settle(self, **changes: Any) -> S:
+        if "dtype" in changes:
+            changes["computed"] = Computed(dtype=changes["dtype"])
         with self._finding:
             assert self._spec is not None
             self._spec = replace(self._spec, **changes)

@@ -12,14 +12,16 @@ __all__ = ["Processor", "card", "processor"]
 
 # What low precision is computed with, by the names of Linux: x86 first, then ARM.
 _INSTRUCTIONS = (
-    *("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "avx512_fp16"),
-    *("amx_tile", "amx_int8", "amx_bf16"),
+    *("avx2", "fma", "f16c", "avx_ne_convert", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16"),
+    *("avx512_fp16", "amx_tile", "amx_int8", "amx_bf16", "amx_fp16"),
     *("asimd", "asimddp", "asimdhp", "i8mm", "bf16", "sve", "sve2"),
 )
 # Which of them a precision never computes with.
 _FOREIGN: Mapping[str, frozenset[str]] = {
-    "bfloat16": frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"}),
-    "int8": frozenset({"avx512_bf16", "avx512_fp16", "amx_bf16", "asimdhp", "bf16"}),
+    "bfloat16": frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "amx_fp16", "asimddp", "i8mm"}),
+    "int8": frozenset(
+        {"avx_ne_convert", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_fp16", "asimdhp", "bf16"}
+    ),
 }
 # The same products of integers, under a shorter encoding.
 _IMPLIED = {"avx512_vnni": "avx_vnni"}

@@ -96,6 +96,7 @@ class LocalScorer:
             empty=counts.empty,
             repaired=counts.repaired,
             query_truncated=counts.query_truncated,
+            dtype=spec.computed.dtype,
         )
         # Logits are told apart where probabilities round to one: whoever ranks converts after sorting.
         return _raw(replace(scores, values=own), spec) if self._kind == "raw" else scores

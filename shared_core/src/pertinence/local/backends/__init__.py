@@ -9,6 +9,7 @@ from pertinence.local.batching import Batch
 from pertinence.local.embedding.head import Head
 from pertinence.local.embedding.loading import EmbedderSpec
 from pertinence.local.loading import ModelSpec
+from pertinence.local.precisions import Dtype
 from pertinence.scorer import Float32
 
 __all__ = ["Backend", "open_backend", "open_embedding_backend"]
@@ -21,6 +22,8 @@ class Backend(Protocol):
     """Tokens, padding included, that one batch should hold on this device."""
     width_multiple: int
     """Batches are padded to a multiple of so many tokens."""
+    computes: Dtype
+    """The precision that its products of weights are computed in, as far as the runtime tells."""
 
     def run(self, batch: Batch) -> Float32:
         """Raw outputs, float32 of shape (rows, labels), or vectors of shape (rows, dims)."""

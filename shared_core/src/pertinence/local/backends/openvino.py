@@ -13,9 +13,10 @@ from pertinence.local.backends.outputs import Reader
 from pertinence.local.backends.running import last_line
 from pertinence.local.batching import Batch
 from pertinence.local.cache import compiled_folder
-from pertinence.local.devices import usable_cores
+from pertinence.local.cores import cores
 from pertinence.local.loading import ModelSpec
 from pertinence.local.networks import network_file
+from pertinence.local.precisions import Dtype
 from pertinence.scorer import Float32
 
 try:
@@ -30,6 +31,7 @@ _log = logging.getLogger(__name__)
 # Activations are quantised in groups of so many numbers of one token, each with a scale of its own: so a
 # score does not depend on the rest of the batch. Of 32 to 768, 64 and 128 are the fastest.
 _GROUP = 64
+_TOLD: dict[Dtype, openvino.Type] = {"bfloat16": openvino.Type.bf16, "float16": openvino.Type.f16}
 _PRECISION = {"float32": "f32", "bfloat16": "bf16", "int8": "bf16"}
 
 
@@ -57,6 +59,7 @@ class OpenvinoBackend:
             compiled = core.compile_model(network, "CPU", _settings(spec))
         except RuntimeError as error:
             raise ModelError(f"{path} cannot be loaded by OpenVINO: {last_line(error)}") from error
+        self.computes = _computes(spec, compiled)
         outputs = {_name(item, place): _axes(item) for place, item in enumerate(compiled.outputs)}
         self._reader, self._output = reader, reader.pick(outputs)
         self._request = compiled.create_infer_request()
@@ -75,6 +78,15 @@ class OpenvinoBackend:
         del self._request
 
 
+def _computes(spec: ModelSpec, compiled: Any) -> Dtype:
+    """The precision of the products of weights, as the compiled model tells it."""
+    if spec.dtype == "int8":
+        # It tells the precision of the rest alone. Whether its products are int8 depends on the processor.
+        return spec.computed.dtype
+    told = compiled.get_property("INFERENCE_PRECISION_HINT")
+    return next((dtype for dtype, kind in _TOLD.items() if told == kind), "float32")
+
+
 def _name(output: Any, place: int) -> str:
     names = sorted(output.names)
     return names[0] if names else f"output {place}"
@@ -87,10 +99,13 @@ def _axes(output: Any) -> int:
 
 
 def _settings(spec: ModelSpec) -> dict[str, Any]:
+    here = cores()
+    kinds = {"SCHEDULING_CORE_TYPE": "PCORE_ONLY"} if here.hybrid else {}
     return {
+        **kinds,
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": _PRECISION[spec.dtype],
-        "INFERENCE_NUM_THREADS": usable_cores(),
+        "INFERENCE_NUM_THREADS": here.threads,
         # Pinned threads of two models, or of two processes, would sit on the same cores.
         "ENABLE_CPU_PINNING": False,
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP if spec.dtype == "int8" else 0,

@@ -12,6 +12,7 @@ import numpy as np
 from pertinence.errors import ModelError
 from pertinence.local.batching import Batch
 from pertinence.local.packing import Packed
+from pertinence.local.precisions import Dtype
 from pertinence.scorer import Float32
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Running(Protocol):
     """Tokens that one batch should hold on this device."""
     width_multiple: int
     """Padded batches have a multiple of so many tokens."""
+    computes: Dtype
+    """The precision that its products of weights are computed in, as far as the runtime tells."""
 
     @property
     def fitting(self) -> int | None:
@@ -71,6 +74,7 @@ class OnHost:
         self._backend = backend
         self.batch_tokens = backend.batch_tokens
         self.width_multiple = backend.width_multiple
+        self.computes = backend.computes
 
     def start(self, batch: Batch | Packed) -> Collect:
         """Nothing yet."""

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -25,8 +25,10 @@ from pertinence.local.backends.torch_devices import (
     relieve,
 )
 from pertinence.local.batching import Batch
+from pertinence.local.cores import cores
 from pertinence.local.loading import ModelSpec
 from pertinence.local.packing import Packed
+from pertinence.local.precisions import Dtype
 from pertinence.scorer import Float32
 
 try:
@@ -73,6 +75,9 @@ class OnDevice(ABC):
         self.ahead = 1 if device.type == "cpu" else 2
         self.lost = False
         self.batch_tokens = batch_tokens_on(device, dtype)
+        self.computes = cast(Dtype, str(dtype).removeprefix("torch."))
+        if device.type == "cpu":
+            _keep_within_quota()
 
     @property
     def fitting(self) -> int | None:
@@ -123,3 +128,14 @@ class OnDevice(ABC):
                 raise
             self.lost = True
             raise ModelError(f"{self._device} failed: {error}") from error
+
+
+def _keep_within_quota() -> None:
+    """Give torch no more threads than a container's limit lets run at once.
+
+    torch counts the processors and knows no such limit. Its number of threads is one for the whole process,
+    so it is left alone where no limit demands another, and never raised.
+    """
+    here = cores()
+    if here.quota is not None and here.threads < torch.get_num_threads():
+        torch.set_num_threads(here.threads)

@@ -19,6 +19,7 @@ from pertinence.local.embedding.modules import Chain, read_chain
 from pertinence.local.legacy import native_config
 from pertinence.local.loading import ModelSpec, installed, own_networks
 from pertinence.local.locate import locate
+from pertinence.local.processor import processor
 from pertinence.local.settings import read_object, usable_positions, wants_token_types
 from pertinence.options import Options
 
@@ -93,7 +94,12 @@ def resolve(options: Options) -> EmbedderSpec:
     if not (transformer / "tokenizer.json").is_file():
         raise ModelError(f"{name}: {transformer} holds no tokenizer.json, the file of a fast tokenizer")
     settings = _transformer_settings(name, transformer)
-    possible = Possible(files=own_networks(transformer), packages=installed(), accelerator=accelerator())
+    possible = Possible(
+        files=own_networks(transformer),
+        packages=installed(),
+        accelerator=accelerator(),
+        processor=processor(),
+    )
     choice = choose(name, options, possible)
     tokenizer = read_object(transformer / "tokenizer_config.json") or {}
     pad_id = int(config.get("pad_token_id") or 0)
@@ -107,6 +113,7 @@ def resolve(options: Options) -> EmbedderSpec:
         dtype=choice.dtype,
         device=options.device,
         why=choice.why,
+        computed=choice.computed,
         files=possible.files,
         max_length=min(positions, int(declared)),
         positions=positions,
