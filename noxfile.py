@@ -48,6 +48,8 @@ TEST_LIBRARIES = (
 # As many processes as there are cores, each on one of them (conftest.py). A file's tests run in one process
 # and share the models that they build. `nox -s tests -- -n 0` runs all in one.
 PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder")
+# Tests that run whole processes in emulation: a session of their own.
+EMULATED = "tests/processors"
 # Whose clients must be able to read what the tests' fake servers write.
 VENDORS = (
     "cohere",
@@ -145,7 +147,15 @@ def readme(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=[FULL])
 def tests(session: nox.Session) -> None:
     """The whole test suite, with torch and the three frameworks; reads PERTINENCE_DATA where it is set."""
-    run_in(session, FULL, "pytest", *PARALLEL, *session.posargs)
+    run_in(session, FULL, "pytest", *PARALLEL, "--ignore", EMULATED, *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=[FULL])
+def processors(session: nox.Session) -> None:
+    """Precisions on a processor with AVX2 alone, emulated: needs `qemu-x86_64`, of Debian's qemu-user."""
+    # An emulated process may take minutes, in which the test that waits for it does not hang.
+    arguments = ("-o", "faulthandler_timeout=0", EMULATED, *session.posargs)
+    run_in(session, FULL, "pytest", *arguments, env={"PERTINENCE_EMULATE": "1"})
 
 
 @nox.session(venv_backend="none", requires=[FULL])
@@ -159,7 +169,7 @@ def lowest(session: nox.Session) -> None:
     """The test suite with the lowest version of every run-time dependency that we allow."""
     install_tools(session, *PYTEST)
     install(session, *TEST_LIBRARIES, torch=True, constraints="constraints-lowest.txt")
-    session.run("pytest", *PARALLEL, *session.posargs)
+    session.run("pytest", *PARALLEL, "--ignore", EMULATED, *session.posargs)
 
 
 @nox.session(default=False)

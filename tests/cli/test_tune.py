@@ -5,13 +5,21 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from pertinence.gate import GateReport
-from pertinence.local.loading import lower_precisions, resolve
+from pertinence.cli import judging
+from pertinence.errors import ModelError
+from pertinence.gate import GateReport, Limits, built_in
+from pertinence.local import loading
+from pertinence.local.loading import exact_backends, lower_precisions, resolve
+from pertinence.local.precisions import Computed
+from pertinence.local.processor import Processor
 from pertinence.local.verdicts import GATE_FILE, passed
 from pertinence.options import Options
 
@@ -84,3 +92,51 @@ def test_a_form_that_cannot_be_judged_is_refused_with_those_that_can(
     assert ended.status == 2
     assert "--only torch/int8 is no faster form that can run here" in ended.err
     assert not (model / GATE_FILE).exists()
+
+
+def test_float32_is_timed_on_every_backend_and_the_fastest_runs_it(
+    command: Command, model: Path, own_sets: Path
+) -> None:
+    options = Options(model=str(model), device="cpu", dtype="float32")
+    backends = exact_backends(options)
+    if len(backends) < 2:
+        pytest.skip("one backend alone is installed")
+    ended = command("tune", str(model), "--sets", str(own_sets))
+    timed = [line.split()[2] for line in ended.out.splitlines() if line.startswith("float32 on ")]
+    assert sorted(timed) == sorted(backends)
+    spec = resolve(options)
+    assert spec.backend == timed[0], "the fastest comes first"
+    assert "as measured here by tune" in spec.why
+
+
+def test_a_precision_that_this_processor_lacks_is_left_out_with_the_reason(
+    command: Command, model: Path, own_sets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openvino")
+    older = Processor(name="older", instructions=("avx2", "fma"))
+    monkeypatch.setattr(loading, "processor", lambda: older)
+    assert ("openvino", "bfloat16") not in lower_precisions(Options(model=str(model), device="cpu"))
+    ended = command("tune", str(model), "--only", "openvino/bfloat16", "--sets", str(own_sets))
+    assert ended.status == 2
+    assert "no faster form that can run here (this processor has no bfloat16 products)" in ended.err
+
+
+def test_a_form_that_computes_in_another_precision_is_not_judged(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its verdict would speak for a precision that did not run."""
+    spec = resolve(Options(model=str(model), dtype="float32", device="cpu"))
+    replaced = Computed(dtype="float32", why="this processor has no bfloat16 products")
+    judged = replace(spec, backend="openvino", dtype="bfloat16", computed=replaced)
+
+    @contextmanager
+    def apart(options: Options) -> Iterator[SimpleNamespace]:
+        yield SimpleNamespace(spec=judged)
+
+    monkeypatch.setattr(judging, "apart", apart)
+    exact: Any = SimpleNamespace(spec=spec, name="the model")
+    with pytest.raises(
+        ModelError,
+        match=r"openvino in bfloat16 cannot be judged on this machine: it computes in float32 \(this",
+    ):
+        judging.judge_beside(exact, Options(model=str(model), device="cpu"), [built_in()], Limits())
