@@ -18,6 +18,7 @@ from pertinence.local.fingerprint import fingerprint
 from pertinence.local.loading import resolve, torch_installed
 from pertinence.local.verdicts import passed
 from pertinence.options import Options
+from support.waiting import HANGS
 
 Command = Callable[..., Any]
 
@@ -65,7 +66,7 @@ def test_the_embedded_default_is_written_judged_and_runs_without_torch(
         [sys.executable, "-c", script, str(output)],
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=HANGS,
         check=True,
     )
     with Reranker(score_kind="logit", backend="onnx", dtype="float32") as reranker:

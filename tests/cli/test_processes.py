@@ -18,11 +18,12 @@ from pathlib import Path
 import pytest
 
 from pertinence.cli import main
+from support.waiting import HANGS
 
 QUERY = "Combien d'habitants compte la ville de Lyon ?"
 TEXTS = ["Lyon est connue pour sa gastronomie.\x1b[2J " * 9, "La ville de Lyon compte 520 774 habitants."]
 HEAVY = ("onnxruntime", "torch", "transformers", "sentence_transformers", "tokenizers")
-LIMIT = 300
+LIMIT = HANGS
 
 
 def start(*argv: str, **streams: object) -> subprocess.Popen[bytes]:

@@ -17,6 +17,7 @@ from pertinence.errors import InputError
 from pertinence.evaluation import Collection, Evaluation, Plan, Results, open_folder
 from pertinence.evaluation.checkpoint import Checkpoint, Ranked
 from support.evaluation import Scoring
+from support.waiting import HANGS
 
 HEADER = {"system": {"fingerprint": "abc"}, "data": {"name": "small", "digest": "123"}}
 RANKED = [
@@ -212,7 +213,7 @@ def test_killed_in_the_middle_it_goes_on_and_finds_what_it_would_have_found(
     script = KILLED.format(support=support, folder=str(folder), out=str(out))
     process = subprocess.Popen([sys.executable, "-c", script])
     try:
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + HANGS
         while not file.is_file() or file.read_bytes().count(b"\n") < 6:
             assert process.poll() is None, "it ended before it could be killed"
             assert time.monotonic() < limit, "it ranked nothing"

@@ -23,6 +23,7 @@ from pertinence.integration import Options
 from pertinence.testing import FakeScorer
 from support.models import build
 from support.texts import QUERY, passages
+from support.waiting import HANGS
 
 
 def parameters(component: type) -> dict[str, Any]:
@@ -173,7 +174,7 @@ def test_warming_up_leaves_the_event_loop_free(scorer: Slow, made: list[Options]
         assert made
         assert not task.done()
         scorer.loaded.set_result(None)
-        await asyncio.wait_for(task, timeout=10)
+        await asyncio.wait_for(task, timeout=HANGS)
 
     asyncio.run(main())
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pertinence.local.cache import cache_folder, cached, replace_text
+from support.waiting import HANGS
 
 
 @pytest.fixture
@@ -148,7 +149,7 @@ def test_processes_that_make_the_same_at_once_all_end_well(
     if damaged:
         truncate(cached(source, "copy", write, str(tmp_path)))
     makers = [start(source, tmp_path, 0.3) for _ in range(4)]
-    ended = [maker.communicate(timeout=60)[0].split() for maker in makers]
+    ended = [maker.communicate(timeout=HANGS)[0].split() for maker in makers]
     assert [maker.returncode for maker in makers] == [0] * 4
     assert [words[-1] for words in ended] == ["whole"] * 4
     assert any("making" in words for words in ended)
@@ -236,7 +237,7 @@ def test_without_the_right_to_write_what_is_there_is_used_and_the_rest_made_for_
             [sys.executable, "-c", LOCKED, str(folder / "model"), made],
             stderr=subprocess.PIPE,
             encoding="utf-8",
-            timeout=60,
+            timeout=HANGS,
         )
         for each in (folder, *folder.rglob("*")):
             each.chmod(0o755 if each.is_dir() else 0o644)

@@ -17,6 +17,7 @@ from pertinence import ClosedError, Reranker
 from pertinence.local.scorer import LocalScorer
 from pertinence.options import Options
 from support.texts import QUERY, passages
+from support.waiting import HANGS
 
 LISTS = [passages(20, seed=seed, longest=120) for seed in range(64)]
 
@@ -144,7 +145,7 @@ def test_a_cancelled_future_leaves_the_others_alone(scorer: LocalScorer) -> None
     futures = [scorer.submit(QUERY, texts) for texts in LISTS]
     for future in futures[::2]:
         future.cancel()
-    done = concurrent.futures.wait(futures, timeout=60)
+    done = concurrent.futures.wait(futures, timeout=HANGS)
     assert not done.not_done
     assert all(len(future.result().values) == 20 for future in futures if not future.cancelled())
     assert len([future for future in futures if not future.cancelled()]) >= 32
@@ -163,7 +164,7 @@ def test_closing_answers_what_waits_and_says_so_afterwards(tiny: Path) -> None:
     future = scorer.submit(QUERY, [f"{n} " * 50 for n in range(5_000)])
     scorer.close()
     with pytest.raises(ClosedError):
-        future.result(timeout=30)
+        future.result(timeout=HANGS)
     with pytest.raises(ClosedError):
         scorer.submit(QUERY, ["late"])
     reranker.close()
@@ -193,6 +194,6 @@ def test_a_forked_child_scores_with_threads_of_its_own(
     answers: multiprocessing.Queue[list[float]] = context.Queue()
     child = context.Process(target=_score_in_child, args=(reranker, answers), daemon=True)
     child.start()
-    np.testing.assert_allclose(answers.get(timeout=60), sequential[0], atol=1e-6)
-    child.join(timeout=30)
+    np.testing.assert_allclose(answers.get(timeout=HANGS), sequential[0], atol=1e-6)
+    child.join(timeout=HANGS)
     assert child.exitcode == 0

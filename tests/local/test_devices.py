@@ -23,6 +23,7 @@ from pertinence.local.packing import Packed, pack
 from pertinence.local.scheduler import Scheduler
 from pertinence.options import Options
 from support.letters import Letters, request
+from support.waiting import HANGS
 
 OLD = Card(name="Tesla T4", memory=16 << 30, capability=(7, 5), bfloat16=False)
 NEW = Card(name="NVIDIA H200", memory=141 << 30, capability=(9, 0), bfloat16=True)
@@ -231,7 +232,7 @@ def test_several_devices_share_one_queue(opened: Callable[[Several], Scheduler])
         scheduler.submit(each)
     # Each device's first batch waits for the others': they can only meet if all of them work at once.
     for each in asked:
-        assert each.future.result(timeout=20) == [60, *range(1, 40)]
+        assert each.future.result(timeout=HANGS) == [60, *range(1, 40)]
     assert set(model.started) == {0, 1, 2}
 
 
@@ -239,7 +240,7 @@ def test_every_device_is_given_back_when_the_model_is_closed(opened: Callable[[S
     model = Several(2)
     model.together = None
     scheduler = opened(model)
-    scheduler.load().result(timeout=10)
+    scheduler.load().result(timeout=HANGS)
     scheduler.close()
     assert model.gone == {0, 1}
 
@@ -249,7 +250,7 @@ def test_the_next_batch_is_started_while_the_device_works(opened: Callable[[Seve
     asked = request(*("a" * length for length in range(20, 60)))
     scheduler = opened(model)
     scheduler.submit(asked)
-    assert asked.future.result(timeout=20) == list(range(20, 60))
+    assert asked.future.result(timeout=HANGS) == list(range(20, 60))
     assert model.most_flying == 2
 
 
@@ -258,18 +259,18 @@ def test_a_device_that_dies_fails_its_own_requests_and_is_opened_anew(
 ) -> None:
     model = Several(1)
     scheduler = opened(model)
-    scheduler.load().result(timeout=10)
+    scheduler.load().result(timeout=HANGS)
     model.dead.add(0)
     first = request("a")
     # Dead until it is loaded again, which happens before the next batch.
     model.load = lambda worker: None  # type: ignore[method-assign]
     scheduler.submit(first)
     with pytest.raises(ModelError, match="cuda:0 failed: an illegal memory access"):
-        first.future.result(timeout=10)
+        first.future.result(timeout=HANGS)
     del model.load
     second = request("aa")
     scheduler.submit(second)
-    assert second.future.result(timeout=10) == [2]
+    assert second.future.result(timeout=HANGS) == [2]
     assert model.loaded == [0, 0]
 
 
@@ -284,7 +285,7 @@ def test_a_device_that_cannot_be_had_leaves_the_work_to_the_others(
     for each in asked:
         scheduler.submit(each)
     for each in asked:
-        assert each.future.result(timeout=20) == list(range(1, 30))
+        assert each.future.result(timeout=HANGS) == list(range(1, 30))
     assert set(model.started) == {0}
     assert "letters goes on without device 1: device 1 is not to be had" in caplog.text
 
@@ -297,9 +298,9 @@ def test_a_text_that_does_not_fit_fails_its_own_request_alone(
     bad, good = request("a" * 99, "a"), request("aa", "aaa")
     scheduler.submit(bad)
     scheduler.submit(good)
-    assert good.future.result(timeout=10) == [2, 3]
+    assert good.future.result(timeout=HANGS) == [2, 3]
     with pytest.raises(ModelError, match="does not fit"):
-        bad.future.result(timeout=10)
+        bad.future.result(timeout=HANGS)
 
 
 def test_batches_on_their_way_through_a_device_that_is_given_up_are_answered(
@@ -331,7 +332,7 @@ def test_batches_on_their_way_through_a_device_that_is_given_up_are_answered(
 
         started.append(worker)
         # The device is free for one more, so the other request's batch is started too as soon as it is there.
-        soon = time.monotonic() + 10
+        soon = time.monotonic() + HANGS
         while started == [0] and not scheduler.waiting_tokens and time.monotonic() < soon:
             time.sleep(0.001)
         return collect
@@ -344,11 +345,11 @@ def test_batches_on_their_way_through_a_device_that_is_given_up_are_answered(
     scheduler.submit(second)
     for each in (first, second):
         with pytest.raises(ModelError, match="cuda:0 failed"):
-            each.future.result(timeout=20)
+            each.future.result(timeout=HANGS)
     assert started == [0, 0]
     third = request("ccc")
     scheduler.submit(third)
-    assert third.future.result(timeout=20) == [3]
+    assert third.future.result(timeout=HANGS) == [3]
 
 
 class HalfModel:
@@ -374,7 +375,7 @@ def test_a_load_that_failed_holds_nothing_however_long_its_error_is_kept(
     gc.disable()
     try:
         with pytest.raises(ModelError, match="it does not fit") as kept:
-            scheduler.load().result(timeout=10)
+            scheduler.load().result(timeout=HANGS)
         assert kept.value.__cause__ is not None
         assert [half() for half in left] == [None]
     finally:

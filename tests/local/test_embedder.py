@@ -24,6 +24,7 @@ from pertinence.local.pool import loaded
 from pertinence.options import Options, OptionValues
 from support.embedders import build_embedder
 from support.texts import QUERY, passages
+from support.waiting import HANGS
 
 sentence_transformers = pytest.importorskip("sentence_transformers")
 
@@ -286,7 +287,7 @@ def test_a_closed_embedder_says_so(tiny: Path) -> None:
     embedder.close()
     embedder.close()
     with pytest.raises(ClosedError):
-        future.result(timeout=30)
+        future.result(timeout=HANGS)
     for call in (lambda: embedder.embed_query(QUERY), lambda: embedder.embed_documents([]), embedder.warm_up):
         with pytest.raises(ClosedError, match="this embedder is closed"):
             call()

@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support.waiting import HANGS
+
 ROOT = Path(__file__).parents[2]
 torch = pytest.importorskip("torch")
 
@@ -24,7 +26,7 @@ def test_every_stage_leaves_its_figures(tmp_path: Path) -> None:
         [sys.executable, "-m", "benchmarks.gpu", "--tiny", "--device", "cpu", "--out", str(tmp_path)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))},
         check=True,
-        timeout=170,
+        timeout=HANGS,
         stdout=subprocess.DEVNULL,
     )
     found = json.loads((tmp_path / "gpu.json").read_text(encoding="utf-8"))

@@ -23,6 +23,7 @@ from pertinence.local.scorer import LocalScorer
 from pertinence.options import Options
 from support.letters import Letters, request
 from support.texts import QUERY, passages
+from support.waiting import HANGS
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ class Gate:
 
     def __call__(self, *anything: object) -> None:
         self.reached.set()
-        assert self._passes.acquire(timeout=30)
+        assert self._passes.acquire(timeout=HANGS)
 
     def let(self, count: int = 1) -> None:
         self._passes.release(count)
@@ -62,7 +63,7 @@ class Gate:
 
 def until(holds: Callable[[], bool]) -> None:
     """Wait for what another thread is about to do."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + HANGS
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.001)
@@ -90,7 +91,7 @@ def test_a_short_request_is_answered_after_a_few_batches_of_a_long_one(
     until(lambda: short.encoded)  # while the model is still at the batch that it was at
     assert len(model.runs) == before
     gate.open()
-    assert short.future.result(timeout=30) == [30.0] * 20
+    assert short.future.result(timeout=HANGS) == [30.0] * 20
     # One that was running, ten of its own, and ten of the other's in between.
     assert batches[0] <= 21
     long.future.cancel()
@@ -104,7 +105,7 @@ def test_short_requests_that_keep_coming_do_not_hold_up_a_long_one(
     while not long.future.done():
         short = request(*(f"short{number:025d}" for number in range(20)))
         scheduler.submit(short)
-        short.future.result(timeout=30)
+        short.future.result(timeout=HANGS)
     assert len(long.future.result()) == 2_000
 
 
@@ -125,10 +126,10 @@ def test_a_call_that_would_make_too_many_wait_is_refused_and_told_how_many_do(
     scheduler.submit(unlimited := request("f"))
     gate.open()
     for each in (first, second, unlimited):
-        each.future.result(timeout=10)
+        each.future.result(timeout=HANGS)
     until(lambda: scheduler.documents == 0)
     scheduler.submit(again := request("a", "b", "c", "d", "e"), max_queued=5)
-    assert again.future.result(timeout=10) == [1.0] * 5
+    assert again.future.result(timeout=HANGS) == [1.0] * 5
 
 
 def test_callers_of_one_model_are_counted_together_each_against_its_own_limit(tiny: Path) -> None:
@@ -138,9 +139,9 @@ def test_callers_of_one_model_are_counted_together_each_against_its_own_limit(ti
     future = patient.submit(QUERY, texts)
     with pytest.raises(OverloadedError, match="2,000 wait"):
         limited.submit(QUERY, ["one more"])
-    assert len(patient.submit(QUERY, ["one more"]).result(timeout=60).values) == 1
+    assert len(patient.submit(QUERY, ["one more"]).result(timeout=HANGS).values) == 1
     future.cancel()
-    assert len(limited.submit(QUERY, ["one more"]).result(timeout=60).values) == 1
+    assert len(limited.submit(QUERY, ["one more"]).result(timeout=HANGS).values) == 1
     patient.close()
     limited.close()
 
@@ -195,7 +196,7 @@ def test_a_request_that_is_cancelled_leaves_nothing_behind(
     assert (scheduler.documents, scheduler.waiting_tokens) == (0, 0)
     gate.open()
     scheduler.submit(after := request("after"))
-    assert after.future.result(timeout=10) == [5.0]
+    assert after.future.result(timeout=HANGS) == [5.0]
     # At most the batch that was running, and the one that answers the next request.
     assert len(model.runs) <= ran + 2
     assert (scheduler.documents, scheduler.waiting_tokens) == (0, 0)
@@ -216,7 +217,7 @@ def test_a_request_that_is_cancelled_before_its_turn_is_let_go_of_at_once_and_ne
     future.cancel()
     assert gone() is None
     gate.open()
-    assert second.future.result(timeout=10) == [1.0]
+    assert second.future.result(timeout=HANGS) == [1.0]
     assert read == ["2"]
 
 
@@ -228,7 +229,7 @@ def test_a_request_that_is_closed_upon_is_told_and_leaves_nothing_behind(
     closing = threading.Thread(target=scheduler.close)
     closing.start()
     with pytest.raises(ClosedError):
-        asked.future.result(timeout=10)
+        asked.future.result(timeout=HANGS)
     gate.open()
     closing.join(10)
     assert not closing.is_alive()
@@ -246,14 +247,14 @@ def test_a_request_that_fails_is_counted_no_longer(hook: str, scheduler: Schedul
     setattr(model, hook, fail)
     scheduler.submit(asked := request(*(f"{number:030d}" for number in range(300))))
     with pytest.raises(ModelError):
-        asked.future.result(timeout=10)
+        asked.future.result(timeout=HANGS)
     until(lambda: (scheduler.documents, scheduler.waiting_tokens) == (0, 0))
 
 
 def test_equal_texts_at_the_end_of_a_long_request_are_answered(scheduler: Scheduler, model: Letters) -> None:
     texts = [f"{number:04d}" for number in range(128)] + ["0000"] * 1_000 + ["the last", "0001"]
     scheduler.submit(asked := request(*texts))
-    assert asked.future.result(timeout=10) == [float(len(text)) for text in texts]
+    assert asked.future.result(timeout=HANGS) == [float(len(text)) for text in texts]
     assert sum(model.runs) == 129
 
 
@@ -286,7 +287,7 @@ def test_callers_who_come_and_go_as_they_like_get_their_own_scores(tiny: Path) -
             done = [threads.submit(in_a_thread, number) for number in range(8)]
             done += [threads.submit(lambda: asyncio.run(in_a_loop(0))) for _ in range(4)]
             for each in done:
-                each.result(timeout=120)
+                each.result(timeout=HANGS)
 
 
 def test_closing_while_many_call_answers_every_one_of_them(tiny: Path) -> None:
@@ -330,7 +331,7 @@ def test_hundreds_of_calls_leave_no_request_pair_or_future_even_to_the_collector
             for number in range(300):
                 reranker.rank(f"{number} {QUERY}", texts)
                 scorer.submit(QUERY, texts).cancel()
-            scorer.submit(QUERY, texts).result(timeout=30)
+            scorer.submit(QUERY, texts).result(timeout=HANGS)
             until(lambda: alive(Request, Pair, Future) <= before)
         finally:
             gc.enable()

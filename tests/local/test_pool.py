@@ -15,6 +15,7 @@ from pertinence import Reranker
 from pertinence.local.model import RerankerModel
 from pertinence.local.pool import acquire, loaded
 from pertinence.options import Options
+from support.waiting import HANGS
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_a_reranker_that_is_dropped_gives_its_model_back(tiny: str) -> None:
     assert tiny in loaded()
     del reranker
     gc.collect()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + HANGS
     while tiny in loaded() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert tiny not in loaded()

@@ -17,6 +17,7 @@ from pertinence.local.scheduler import Scheduler
 from pertinence.local.tokens import PairLimits
 from pertinence.scorer import Float32
 from support.letters import Letters, request
+from support.waiting import HANGS
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def scheduler(model: Letters) -> Iterator[Scheduler]:
 def test_each_text_gets_its_own_row(scheduler: Scheduler) -> None:
     asked = request("aaa", "a", "aa", "aaa")
     scheduler.submit(asked)
-    assert asked.future.result(timeout=10) == [3, 1, 2, 3]
+    assert asked.future.result(timeout=HANGS) == [3, 1, 2, 3]
 
 
 class Panic(BaseException):
@@ -54,10 +55,10 @@ def test_an_unexpected_error_is_told_in_our_hierarchy_and_the_next_request_is_an
     first = request("a")
     scheduler.submit(first)
     with pytest.raises(ModelError, match=f"letters failed: {type(error).__name__}: {error}"):
-        first.future.result(timeout=10)
+        first.future.result(timeout=HANGS)
     second = request("aa")
     scheduler.submit(second)
-    assert second.future.result(timeout=10) == [2]
+    assert second.future.result(timeout=HANGS) == [2]
 
 
 @pytest.mark.parametrize("where", ["batch_tokens", "packs", "ahead"])
@@ -72,10 +73,10 @@ def test_an_error_between_batches_is_everybodys_answer_and_ends_no_thread(
     first = request("a")
     scheduler.submit(first)
     with pytest.raises(ModelError, match="letters failed: RuntimeError: no such device"):
-        first.future.result(timeout=10)
+        first.future.result(timeout=HANGS)
     second = request("aa")
     scheduler.submit(second)
-    assert second.future.result(timeout=10) == [2]
+    assert second.future.result(timeout=HANGS) == [2]
 
 
 def test_an_answer_that_cannot_be_made_fails_its_request_alone(scheduler: Scheduler) -> None:
@@ -87,8 +88,8 @@ def test_an_answer_that_cannot_be_made_fails_its_request_alone(scheduler: Schedu
     scheduler.submit(bad)
     scheduler.submit(good)
     with pytest.raises(ModelError, match="made no sense"):
-        bad.future.result(timeout=10)
-    assert good.future.result(timeout=10) == [1]
+        bad.future.result(timeout=HANGS)
+    assert good.future.result(timeout=HANGS) == [1]
 
 
 def test_an_answered_future_keeps_neither_texts_nor_answerer_alive(scheduler: Scheduler) -> None:
@@ -100,7 +101,7 @@ def test_an_answered_future_keeps_neither_texts_nor_answerer_alive(scheduler: Sc
     gone = weakref.ref(answerer)
     asked = Request(owner=None, query="q", texts=["a"], limits=PairLimits(), convert=answerer.convert)
     scheduler.submit(asked)
-    assert asked.future.result(timeout=10) == 1
+    assert asked.future.result(timeout=HANGS) == 1
     gc.disable()
     try:
         del answerer
@@ -157,6 +158,6 @@ def test_the_interpreter_ends_well_with(what: str) -> None:
         [sys.executable, "-W", "ignore", "-c", SCRIPTS[what]],
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=HANGS,
     )
     assert ended.returncode == 0, ended.stderr

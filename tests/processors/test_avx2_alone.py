@@ -131,7 +131,8 @@ def test_torch_imitates_a_precision_and_says_that_it_is_slow(
     asked, exact = there.jobs[f"torch {dtype}"], there.jobs["torch float32"]
     assert asked["dtype"] == dtype
     assert asked["together"] != exact["together"], "no drift at all would be another precision"
-    assert spreads(exact["together"], asked["together"]) < 0.5
+    # Scores of random weights lie close together.
+    assert spreads(exact["together"], asked["together"]) < 1
     (line,) = asked["warnings"]
     assert line.endswith(
         f"takes longer than in float32: this processor has no {dtype} products and imitates them"

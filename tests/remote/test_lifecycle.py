@@ -24,11 +24,12 @@ from pertinence import ClosedError, Reranker
 from pertinence.options import Options
 from pertinence.remote.loop import running_tasks
 from pertinence.remote.scorer import RemoteScorer
+from support.waiting import HANGS
 
 QUERY = "old mill river"
 TEXTS = [f"text {number} of the mill" for number in range(80)]
 GOOD = pytest.approx([probability(QUERY, text) for text in TEXTS], abs=1e-6)
-SOON = 10.0
+SOON = HANGS
 
 
 @pytest.fixture
@@ -258,7 +259,7 @@ if {how!r} == "while a request waits":
         [sys.executable, "-W", "always::ResourceWarning", "-c", script],
         capture_output=True,
         encoding="utf-8",
-        timeout=30,
+        timeout=HANGS,
         cwd=Path(__file__).parent,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -270,4 +271,4 @@ def test_importing_the_package_opens_no_thread_and_loads_no_http() -> None:
         "assert not {'httpx2', 'stamina'} & set(sys.modules), sys.modules.keys()\n"
         "assert threading.active_count() == 1"
     )
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=HANGS)

@@ -23,6 +23,7 @@ from remote.servers.tei import Tei
 from pertinence import Embedder, PertinenceError, Reranker
 from pertinence.integration import Handle, Options
 from pertinence.remote.settings import Secret, default_dialect, settings_of
+from support.waiting import HANGS
 
 KEY = "sk-never-to-be-seen-7f3a"
 QUERY = "old mill river"
@@ -62,7 +63,7 @@ def logged() -> Iterator[io.StringIO]:
 
 def until(met: Callable[[], bool]) -> None:
     """Wait for a span to end: that is told after the answer, by another thread."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + HANGS
     while not met():
         assert time.monotonic() < end, "it never came to that"
         time.sleep(0.005)

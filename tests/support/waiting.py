@@ -1,0 +1,9 @@
+"""How long tests wait for what must come."""
+
+from __future__ import annotations
+
+__all__ = ["HANGS"]
+
+# Seconds after which something that must come is taken for lost. No machine is so busy that it comes later:
+# a test fails by this when something hangs, and never because something is slow.
+HANGS = 600.0
