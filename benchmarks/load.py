@@ -20,7 +20,7 @@ from benchmarks.models import DEFAULT, own_cache, prepared
 from benchmarks.report import Report, Table, Target
 from benchmarks.texts import mixed, plain_passages
 from pertinence import Reranker
-from pertinence.local.loading import resolve
+from pertinence.local.selection.reranker_spec import resolve
 from pertinence.options import Options
 
 __all__ = ["measure"]

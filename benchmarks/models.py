@@ -22,8 +22,8 @@ from tokenizers import Tokenizer
 
 from benchmarks.flops import Sizes
 from benchmarks.texts import folder_of_data, real_texts
-from pertinence.local.loading import resolve
-from pertinence.local.weights import write_float32
+from pertinence.local.files.weights import write_float32
+from pertinence.local.selection.reranker_spec import resolve
 from pertinence.options import Options
 
 # As tests/conftest.py does: the folder of tests is no distribution, and its helpers are of no use without it.

@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.contenders.base import Contender
 from pertinence import Reranker
-from pertinence.local.loading import resolve
+from pertinence.local.selection.reranker_spec import resolve
 from pertinence.options import Options
 from pertinence.scorer import Float32
 

@@ -100,7 +100,7 @@ def _peer(
 
 
 def _own(name: str, folder: Path, device: str, dtype: str, *, graphs: str = "0") -> Contender:
-    from pertinence.local.scorer import LocalScorer
+    from pertinence.local.serving.scorer import LocalScorer
     from pertinence.options import Options
 
     options = Options.of(

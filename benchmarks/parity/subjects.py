@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.models import no_progress_bars, tokenizer_like
 from pertinence.cards import CARDS, Card
-from pertinence.local.loading import resolve
-from pertinence.local.weights import write_float32
+from pertinence.local.files.weights import write_float32
+from pertinence.local.selection.reranker_spec import resolve
 from pertinence.options import Options
 from support.embedders import build_embedder
 from support.gte import to_legacy

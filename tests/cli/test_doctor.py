@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pertinence.local.cores import usable_cores
-from pertinence.local.loading import resolve, torch_installed
+from pertinence.local.machine.cores import usable_cores
+from pertinence.local.selection.reranker_spec import resolve, torch_installed
 from pertinence.options import Options
 
 Command = Callable[..., Any]

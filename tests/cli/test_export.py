@@ -14,9 +14,9 @@ import pytest
 
 from pertinence import Reranker
 from pertinence.gate import GateReport
-from pertinence.local.fingerprint import fingerprint
-from pertinence.local.loading import resolve, torch_installed
-from pertinence.local.verdicts import passed
+from pertinence.local.files.fingerprint import fingerprint
+from pertinence.local.selection.reranker_spec import resolve, torch_installed
+from pertinence.local.selection.verdicts import passed
 from pertinence.options import Options
 from support.waiting import HANGS
 

@@ -16,11 +16,11 @@ import pytest
 from pertinence.cli import judging
 from pertinence.errors import ModelError
 from pertinence.gate import GateReport, Limits, built_in
-from pertinence.local import loading
-from pertinence.local.loading import exact_backends, lower_precisions, resolve
-from pertinence.local.precisions import Computed
-from pertinence.local.processor import Processor
-from pertinence.local.verdicts import GATE_FILE, passed
+from pertinence.local.machine.precisions import Computed
+from pertinence.local.machine.processor import Processor
+from pertinence.local.selection import reranker_spec
+from pertinence.local.selection.reranker_spec import exact_backends, lower_precisions, resolve
+from pertinence.local.selection.verdicts import GATE_FILE, passed
 from pertinence.options import Options
 
 Command = Callable[..., Any]
@@ -114,7 +114,7 @@ def test_a_precision_that_this_processor_lacks_is_left_out_with_the_reason(
 ) -> None:
     pytest.importorskip("openvino")
     older = Processor(name="older", instructions=("avx2", "fma"))
-    monkeypatch.setattr(loading, "processor", lambda: older)
+    monkeypatch.setattr(reranker_spec, "processor", lambda: older)
     assert ("openvino", "bfloat16") not in lower_precisions(Options(model=str(model), device="cpu"))
     ended = command("tune", str(model), "--only", "openvino/bfloat16", "--sets", str(own_sets))
     assert ended.status == 2

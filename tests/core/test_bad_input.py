@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pertinence import InputError, OptionError, PertinenceError, Reranker
-from pertinence.local.pool import loaded
+from pertinence.local.serving.pool import loaded
 from pertinence.texts import repair
 
 QUERY = "Où se trouve la gare ?"

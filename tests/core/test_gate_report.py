@@ -20,8 +20,8 @@ from pertinence.gate import (
     judge,
     write_reports,
 )
-from pertinence.local.processor import Processor, processor
-from pertinence.local.verdicts import Verdict
+from pertinence.local.machine.processor import Processor, processor
+from pertinence.local.selection.verdicts import Verdict
 from pertinence.testing import FakeScorer
 
 SUBJECT = Subject.here(

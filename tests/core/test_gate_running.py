@@ -21,8 +21,8 @@ from pertinence.gate import (
     judge,
     pairs_to_score,
 )
-from pertinence.local.loading import torch_installed
-from pertinence.local.scorer import LocalScorer
+from pertinence.local.selection.reranker_spec import torch_installed
+from pertinence.local.serving.scorer import LocalScorer
 from pertinence.options import BackendName, DtypeName, Options
 from pertinence.scorer import Float32, Scorer, Scores
 from pertinence.testing import FakeScorer

@@ -21,7 +21,7 @@ from haystack_integrations.components.embedders.pertinence import (
     PertinenceTextEmbedder,
 )
 from pertinence import ClosedError, Embedder, InputError
-from pertinence.local.pool import loaded
+from pertinence.local.serving.pool import loaded
 from support.embedders import build_embedder
 
 pytest.importorskip("torch", reason="building an embedding model needs the extra 'torch'")

@@ -14,7 +14,7 @@ from haystack.utils import ComponentDevice, Secret
 import pertinence_mini
 from haystack_integrations.components.rankers.pertinence import PertinenceRanker
 from pertinence.integration import Options
-from pertinence.local import pool
+from pertinence.local.serving import pool
 from pertinence.testing import FakeScorer
 
 RANKER = {

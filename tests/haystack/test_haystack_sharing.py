@@ -13,8 +13,8 @@ from haystack import Document, Pipeline
 
 import pertinence_mini
 from haystack_integrations.components.rankers.pertinence import PertinenceRanker
-from pertinence.local.model import RerankerModel
-from pertinence.local.pool import loaded
+from pertinence.local.serving.pool import loaded
+from pertinence.local.serving.reranker_model import RerankerModel
 
 THREADS = 4
 

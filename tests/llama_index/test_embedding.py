@@ -22,7 +22,7 @@ from remote.servers.scoring import vector
 
 from llama_index.embeddings.pertinence import PertinenceEmbedding
 from pertinence import InputError, ModelError, OptionError
-from pertinence.local.pool import loaded
+from pertinence.local.serving.pool import loaded
 from pertinence.testing import FakeVectoriser, embedding_with
 from support.embedders import build_embedder
 from support.texts import QUERY, WORDS

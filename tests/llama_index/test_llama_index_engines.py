@@ -20,7 +20,7 @@ from llama_index.core.tools import QueryEngineTool, RetrieverTool
 from llama_index.embeddings.pertinence import PertinenceEmbedding
 from llama_index.postprocessor.pertinence import PertinenceRerank
 from pertinence import Reranker
-from pertinence.local.pool import loaded
+from pertinence.local.serving.pool import loaded
 from support.texts import WORDS
 
 pytest.importorskip("sentence_transformers", reason="embedding models run on the torch backend")

@@ -11,7 +11,7 @@ import pytest
 
 from pertinence.cli.judging import apart
 from pertinence.errors import ModelError, ModelNotFoundError
-from pertinence.local.scorer import LocalScorer
+from pertinence.local.serving.scorer import LocalScorer
 from pertinence.options import Options
 from support.texts import QUERY, passages
 

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pertinence.local.batching import Pair, Waiting, pad
-from pertinence.local.turns import Turns
+from pertinence.local.batches.batching import Pair, Waiting, pad
+from pertinence.local.serving.encode_queue import Turns
 
 requests = st.lists(st.lists(st.integers(3, 512), min_size=1, max_size=40), min_size=1, max_size=8)
 budgets = st.integers(1, 2048)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pertinence.local.cache import cache_folder, cached, replace_text
+from pertinence.local.files.cache import cache_folder, cached, replace_text
 from support.waiting import HANGS
 
 
@@ -124,7 +124,7 @@ def test_files_with_other_times_are_read_and_found_whole(source: Path, tmp_path:
 MAKE = """
 import sys, time
 from pathlib import Path
-from pertinence.local.cache import cached
+from pertinence.local.files.cache import cached
 
 def make(folder):
     (folder / "made").write_text("wh")
@@ -204,7 +204,7 @@ def test_a_folder_that_cannot_be_written_is_replaced_for_this_process_and_told_o
 LOCKED = """
 import os, sys
 from pathlib import Path
-from pertinence.local.cache import cached
+from pertinence.local.files.cache import cached
 
 def make(folder):
     (folder / "made").write_text("whole")

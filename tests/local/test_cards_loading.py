@@ -10,8 +10,8 @@ import pytest
 
 from pertinence import ModelError, ModelNotFoundError, Reranker
 from pertinence.cards import card_of
-from pertinence.local.loading import RerankerSpec, resolve
-from pertinence.local.present import present
+from pertinence.local.files.discovery import present
+from pertinence.local.selection.reranker_spec import RerankerSpec, resolve
 from pertinence.options import Options
 from support.hub import put
 

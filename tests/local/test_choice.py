@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pertinence.errors import MissingExtraError, OptionError
-from pertinence.local.choice import Possible, choose
-from pertinence.local.processor import Processor
+from pertinence.local.machine.processor import Processor
+from pertinence.local.selection.choice import Possible, choose
 from pertinence.options import Options
 
 TORCH = frozenset({"torch", "sentence_transformers"})

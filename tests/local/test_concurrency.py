@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from pertinence import ClosedError, Reranker
-from pertinence.local.scorer import LocalScorer
+from pertinence.local.serving.scorer import LocalScorer
 from pertinence.options import Options
 from support.texts import QUERY, passages
 from support.waiting import HANGS

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pertinence.local import cores as module
-from pertinence.local.cores import Cores, cores, usable_cores
+from pertinence.local.machine import cores as module
+from pertinence.local.machine.cores import Cores, cores, usable_cores
 
 Machine = Callable[..., Cores]
 
@@ -147,7 +147,7 @@ def test_onnxruntime_takes_a_hybrid_processor_s_fast_cores(
 ) -> None:
     """This machine's own cores, as if there were slow ones beside them: the runtime must accept the form."""
     from pertinence import Reranker
-    from pertinence.local.backends import onnx
+    from pertinence.local.runtimes import onnx
 
     own = cores()
     hybrid = Cores(logical=(*own.logical, 4096), physical=3, fast=own.logical, fast_physical=2)
@@ -165,16 +165,16 @@ def test_torch_keeps_within_a_container_s_limit_and_is_left_alone_without_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     torch = pytest.importorskip("torch")
-    from pertinence.local.backends import torch_running
+    from pertinence.local.runtimes.torch import running
 
     before = torch.get_num_threads()
     limited = Cores(logical=tuple(range(8)), physical=8, fast=tuple(range(8)), fast_physical=8, quota=0.5)
     try:
         torch.set_num_threads(2)
-        torch_running._keep_within_quota()
+        running._keep_within_quota()
         assert torch.get_num_threads() == 2
-        monkeypatch.setattr(torch_running, "cores", lambda: limited)
-        torch_running._keep_within_quota()
+        monkeypatch.setattr(running, "cores", lambda: limited)
+        running._keep_within_quota()
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import pertinence_mini
 from pertinence import Reranker
-from pertinence.local.fingerprint import fingerprint
+from pertinence.local.files.fingerprint import fingerprint
 
 QUESTION = "Où se trouve le musée de la mer ?"
 PASSAGES = [

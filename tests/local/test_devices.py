@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pertinence import ModelError, OptionError
-from pertinence.local.backends.running import Collect, Rows, Shrinking, halves, size
-from pertinence.local.batching import Batch, Pair, pad
-from pertinence.local.choice import Possible, choose
-from pertinence.local.devices import Card, Found, check_device, devices_for, precision_on
-from pertinence.local.packing import Packed, pack
-from pertinence.local.scheduler import Scheduler
+from pertinence.local.batches.batching import Batch, Pair, pad
+from pertinence.local.batches.packing import Packed, pack
+from pertinence.local.machine.devices import Card, Found, check_device, devices_for, precision_on
+from pertinence.local.runtimes.running import Collect, Rows, Shrinking, halves, size
+from pertinence.local.selection.choice import Possible, choose
+from pertinence.local.serving.scheduler import Scheduler
 from pertinence.options import Options
 from support.letters import Letters, request
 from support.waiting import HANGS

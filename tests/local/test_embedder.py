@@ -19,8 +19,8 @@ from tokenizers import Tokenizer
 from pertinence import ClosedError, Embedder, InputError, OptionError, ScoreError
 from pertinence.embedder_options import EmbedderOptions, EmbedderValues
 from pertinence.integration import Handle
-from pertinence.local.embedding.vectoriser import LocalVectoriser
-from pertinence.local.pool import loaded
+from pertinence.local.serving.pool import loaded
+from pertinence.local.serving.vectoriser import LocalVectoriser
 from pertinence.options import Options, OptionValues
 from support.embedders import build_embedder
 from support.texts import QUERY, passages

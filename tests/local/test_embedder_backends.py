@@ -14,8 +14,8 @@ import pytest
 from tokenizers import Tokenizer
 
 from pertinence import Embedder, ModelError
-from pertinence.local.embedding.loading import resolve
-from pertinence.local.networks import network_file
+from pertinence.local.runtimes.conversion.networks import network_file
+from pertinence.local.selection.embedder_spec import resolve
 from pertinence.options import Options
 from support.embedders import build_embedder, write
 from support.models import SHAPES, build

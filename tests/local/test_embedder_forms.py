@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as arrays
 
 from pertinence import Embedder, InputError, OptionError
 from pertinence.integration import EmbedderOptions, Handle, Options, options_from, options_of_fields
-from pertinence.local.pool import loaded
+from pertinence.local.serving.pool import loaded
 from pertinence.vectors import Form
 from support.embedders import build_embedder
 from support.texts import passages

@@ -9,10 +9,10 @@ import pytest
 from tokenizers import Tokenizer, models, processors
 
 from pertinence import Embedder, InputError, MissingExtraError, ModelError, ModelNotFoundError, OptionError
-from pertinence.local import loading
-from pertinence.local.embedding.loading import EmbedderSpec, resolve
-from pertinence.local.embedding.tokens import SequenceEncoder
-from pertinence.local.tokens import PairLimits
+from pertinence.local.batches.pair_tokens import PairLimits
+from pertinence.local.batches.text_tokens import SequenceEncoder
+from pertinence.local.selection import reranker_spec
+from pertinence.local.selection.embedder_spec import EmbedderSpec, resolve
 from pertinence.options import Options
 from support.embedders import write
 
@@ -138,7 +138,7 @@ def test_the_embedded_reranker_is_no_embedder() -> None:
 
 
 def test_without_torch_the_extra_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "find_spec", lambda name: None)
+    monkeypatch.setattr(reranker_spec, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'pertinence\[torch\]'"):
         spec_of(folder)
 
@@ -198,7 +198,7 @@ def test_a_limit_that_leaves_no_room_is_refused(tmp_path: Path) -> None:
 def test_layers_beside_the_network_are_fetched_in_whatever_form_they_come() -> None:
     from huggingface_hub.utils import filter_repo_objects
 
-    from pertinence.local.locate import _NEVER_NEEDED, _OLD_WEIGHTS
+    from pertinence.local.files.locate import _NEVER_NEEDED, _OLD_WEIGHTS
 
     wanted = ["model.safetensors", "onnx/model.onnx", "2_Dense/pytorch_model.bin", "2_Dense/config.json"]
     copies = ["pytorch_model.bin", "0_Transformer/pytorch_model.bin", "tf_model.h5", "onnx/model_O4.onnx"]

@@ -45,7 +45,7 @@ def test_its_random_networks_are_tame_enough_to_be_packed(model: str, dtype: str
     from benchmarks.gpu.workload import made
     from transformers import AutoModelForSequenceClassification
 
-    from pertinence.local.backends.packed import make_packed
+    from pertinence.local.runtimes.torch.packed import make_packed
 
     try:
         folder = made(model, tmp_path)

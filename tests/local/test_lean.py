@@ -36,7 +36,7 @@ def logits_of(network: Any) -> Any:
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 @pytest.mark.parametrize("shape", ARCHITECTURES)
 def test_logits_stay_what_they_were(shape: str, attention: str, model_folder: Callable[[str], Path]) -> None:
-    from pertinence.local.backends.lean import make_lean
+    from pertinence.local.runtimes.torch.first_token_layer import make_lean
 
     network = network_of(model_folder(shape), attention)
     before = logits_of(network)
@@ -45,7 +45,7 @@ def test_logits_stay_what_they_were(shape: str, attention: str, model_folder: Ca
 
 
 def test_the_last_layer_hands_on_one_row(model_folder: Callable[[str], Path]) -> None:
-    from pertinence.local.backends.lean import make_lean
+    from pertinence.local.runtimes.torch.first_token_layer import make_lean
 
     network = network_of(model_folder("camembert-L2"))
     shapes = []
@@ -57,7 +57,7 @@ def test_the_last_layer_hands_on_one_row(model_folder: Callable[[str], Path]) ->
 
 
 def test_an_architecture_that_is_not_known_is_left_as_it_is() -> None:
-    from pertinence.local.backends.lean import make_lean
+    from pertinence.local.runtimes.torch.first_token_layer import make_lean
 
     config = transformers.DistilBertConfig(vocab_size=60, dim=32, n_heads=2, n_layers=1, hidden_dim=64)
     network = transformers.DistilBertForSequenceClassification(config).eval()
@@ -67,7 +67,7 @@ def test_an_architecture_that_is_not_known_is_left_as_it_is() -> None:
 
 
 def test_a_head_that_reads_every_token_is_found_out_and_left_as_it_is(tmp_path: Path) -> None:
-    from pertinence.local.backends.lean import make_lean
+    from pertinence.local.runtimes.torch.first_token_layer import make_lean
 
     network = network_of(build("camembert-L2", tmp_path / "averaging"))
     network.classifier = averaging(network.classifier)
@@ -77,6 +77,6 @@ def test_a_head_that_reads_every_token_is_found_out_and_left_as_it_is(tmp_path: 
 
 
 def test_a_bfloat16_network_is_made_lean_too(model_folder: Callable[[str], Path]) -> None:
-    from pertinence.local.backends.lean import make_lean
+    from pertinence.local.runtimes.torch.first_token_layer import make_lean
 
     assert make_lean(network_of(model_folder("mminilm-L6")).bfloat16())

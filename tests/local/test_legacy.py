@@ -11,8 +11,8 @@ import pytest
 from tokenizers import Tokenizer
 
 from pertinence import ModelError, Reranker
-from pertinence.local.legacy import native_config
-from pertinence.local.loading import resolve
+from pertinence.local.files.legacy import native_config
+from pertinence.local.selection.reranker_spec import resolve
 from pertinence.options import Options
 from support.gte import legacy_logits, needs_gte, to_legacy
 from support.models import build

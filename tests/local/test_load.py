@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from pertinence import ClosedError, InputError, ModelError, OverloadedError, Reranker
-from pertinence.local.batching import Pair
-from pertinence.local.request import Request
-from pertinence.local.scheduler import Scheduler
-from pertinence.local.scorer import LocalScorer
+from pertinence.local.batches.batching import Pair
+from pertinence.local.serving.request import Request
+from pertinence.local.serving.scheduler import Scheduler
+from pertinence.local.serving.scorer import LocalScorer
 from pertinence.options import Options
 from support.letters import Letters, request
 from support.texts import QUERY, passages

@@ -13,8 +13,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from pertinence import InputError, MissingExtraError, ModelError, ModelNotFoundError, OptionError, Reranker
-from pertinence.local import loading
-from pertinence.local.loading import resolve
+from pertinence.local.selection import reranker_spec
+from pertinence.local.selection.reranker_spec import resolve
 from pertinence.options import Options
 from support.models import build
 
@@ -52,7 +52,7 @@ def write_weights(folder: Path, **shapes: list[int]) -> None:
     (folder / "model.safetensors").write_bytes(content)
 
 
-def spec_of(folder: Path, **options: Any) -> loading.RerankerSpec:
+def spec_of(folder: Path, **options: Any) -> reranker_spec.RerankerSpec:
     return resolve(Options.of({"model": str(folder), **options}))
 
 
@@ -142,7 +142,7 @@ def test_the_onnx_backend_names_what_it_does_not_take(folder: Path, option: dict
 
 
 def test_without_torch_the_extra_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "find_spec", lambda name: None)
+    monkeypatch.setattr(reranker_spec, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'pertinence\[torch\]'"):
         spec_of(folder)
 

@@ -11,11 +11,11 @@ import pytest
 
 from pertinence import Reranker
 from pertinence.errors import ModelError, ScoreError
-from pertinence.local.batching import Pair
-from pertinence.local.fingerprint import fingerprint
-from pertinence.local.model import RerankerModel
-from pertinence.local.processor import processor
-from pertinence.local.verdicts import runtimes_of, store
+from pertinence.local.batches.batching import Pair
+from pertinence.local.files.fingerprint import fingerprint
+from pertinence.local.machine.processor import processor
+from pertinence.local.selection.verdicts import runtimes_of, store
+from pertinence.local.serving.reranker_model import RerankerModel
 from pertinence.options import Options
 from support.models import build
 from support.texts import QUERY, passages
@@ -73,7 +73,7 @@ def test_a_runtime_that_fails_in_a_precision_that_nobody_asked_for_is_sent_back_
 ) -> None:
     """As OpenVINO 2026.4 does now and then, in a network that it compiled for a processor with AMX."""
     pytest.importorskip("openvino")
-    from pertinence.local.backends.openvino import OpenvinoBackend
+    from pertinence.local.runtimes.openvino import OpenvinoBackend
 
     opened, run = OpenvinoBackend.__init__, OpenvinoBackend.run
 
@@ -123,11 +123,11 @@ def test_infinity_in_a_precision_that_nobody_asked_for_sends_the_model_back_to_f
 def test_a_batch_that_was_on_its_way_and_a_second_device_go_back_to_float32_too(
     overflowing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pertinence.local.backends import torch_devices
+    from pertinence.local.runtimes.torch import devices
 
     let_pass(overflowing, tmp_path, "torch", "bfloat16")
     # Two copies in this memory stand for two cards.
-    monkeypatch.setattr(torch_devices, "places", lambda asked: ("cpu", "cpu"))
+    monkeypatch.setattr(devices, "places", lambda asked: ("cpu", "cpu"))
     model = RerankerModel(
         Options(model=str(overflowing), backend="torch", device="cpu", cache_folder=str(tmp_path))
     )
@@ -143,7 +143,7 @@ def test_a_batch_that_was_on_its_way_and_a_second_device_go_back_to_float32_too(
 def test_a_model_that_cannot_be_converted_runs_on_torch_if_no_backend_was_asked_for(
     model_folder: Callable[[str], Path], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    export = pytest.importorskip("pertinence.local.export")
+    export = pytest.importorskip("pertinence.local.runtimes.conversion.export")
     # No conversion is that exact: the proof of every one fails, as for a network that the exporter misreads.
     monkeypatch.setattr(export, "_TOLERANCE", 0.0)
     folder = model_folder("electra-L2")

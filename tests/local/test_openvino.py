@@ -11,8 +11,8 @@ import pytest
 
 from pertinence import Reranker
 from pertinence.errors import ModelError
-from pertinence.local.loading import resolve
-from pertinence.local.networks import network_file
+from pertinence.local.runtimes.conversion.networks import network_file
+from pertinence.local.selection.reranker_spec import resolve
 from pertinence.options import Options
 from support.models import build
 from support.texts import QUERY, passages

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pertinence.local.batching import Batch, Pair
-from pertinence.local.packing import pack, pack_padded, positions_of
+from pertinence.local.batches.batching import Batch, Pair
+from pertinence.local.batches.packing import pack, pack_padded, positions_of
 from support.gte import needs_gte
 from support.models import SHAPES
 from support.packed import ARCHITECTURES, averaging, batch_of, network_of, padded_logits
@@ -48,7 +48,7 @@ def test_packed_scores_are_the_padded_ones(
     shape: str, labels: int, batches: Callable[[str], dict[str, Batch]], model_folder: Callable[[str], Path]
 ) -> None:
     """In float32 the scores, to 1e-5; in float64 the logits to 1e-9: it is the same function."""
-    from pertinence.local.backends.packed import make_packed
+    from pertinence.local.runtimes.torch.packed import make_packed
 
     typed = SHAPES[shape].sizes["type_vocab_size"] > 1
     for dtype, score, bound in ((torch.float32, torch.sigmoid, 1e-5), (torch.float64, torch.clone, 1e-9)):
@@ -69,7 +69,7 @@ def test_packed_scores_are_the_padded_ones(
 def test_nested_tensors_give_the_same_as_sequence_by_sequence(
     shape: str, batches: Callable[[str], dict[str, Batch]], model_folder: Callable[[str], Path]
 ) -> None:
-    from pertinence.local.backends.packed import make_packed
+    from pertinence.local.runtimes.torch.packed import make_packed
 
     given = {}
     for way in WAYS:
@@ -82,7 +82,7 @@ def test_nested_tensors_give_the_same_as_sequence_by_sequence(
 
 
 def test_the_last_layer_computes_the_first_tokens_alone(model_folder: Callable[[str], Path]) -> None:
-    from pertinence.local.backends.packed import make_packed
+    from pertinence.local.runtimes.torch.packed import make_packed
 
     network = network_of(model_folder("camembert-L2"))
     packed = make_packed(network, ["reference"])
@@ -111,7 +111,7 @@ def settings_of(network: Any) -> tuple[Any, ...]:
     ],
 )
 def test_what_is_not_known_to_be_safe_is_left_as_it_is(architecture: str, settings: dict[str, Any]) -> None:
-    from pertinence.local.backends.packed import make_packed
+    from pertinence.local.runtimes.torch.packed import make_packed
 
     kind = getattr(transformers, architecture, None)
     if kind is None:
@@ -126,7 +126,7 @@ def test_what_is_not_known_to_be_safe_is_left_as_it_is(architecture: str, settin
 def test_code_that_came_with_a_model_is_not_known_whatever_its_name(
     model_folder: Callable[[str], Path],
 ) -> None:
-    from pertinence.local.backends.packed import make_packed
+    from pertinence.local.runtimes.torch.packed import make_packed
 
     network = network_of(model_folder("tiny"))
     network.__class__ = type(type(network).__name__, (type(network),), {"__module__": "transformers_modules"})
@@ -136,7 +136,7 @@ def test_code_that_came_with_a_model_is_not_known_whatever_its_name(
 def test_a_head_that_reads_every_token_is_found_out_and_left_as_it_is(
     model_folder: Callable[[str], Path],
 ) -> None:
-    from pertinence.local.backends.packed import make_packed
+    from pertinence.local.runtimes.torch.packed import make_packed
 
     network = network_of(model_folder("camembert-L2"))
     network.classifier = averaging(network.classifier)
@@ -148,7 +148,7 @@ def test_a_head_that_reads_every_token_is_found_out_and_left_as_it_is(
 def test_a_kernel_that_fails_makes_way_for_the_next(
     model_folder: Callable[[str], Path], caplog: pytest.LogCaptureFixture
 ) -> None:
-    from pertinence.local.backends.packed import make_packed
+    from pertinence.local.runtimes.torch.packed import make_packed
 
     caplog.set_level("INFO", "pertinence")
     # Neither runs on a CPU.
@@ -159,8 +159,8 @@ def test_a_kernel_that_fails_makes_way_for_the_next(
 
 
 def test_the_ways_suit_device_precision_and_card(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pertinence.local.backends import packed_attention
-    from pertinence.local.backends.packed_attention import ways_for
+    from pertinence.local.runtimes.torch import packed_attention
+    from pertinence.local.runtimes.torch.packed_attention import ways_for
 
     monkeypatch.setattr(packed_attention, "find_spec", lambda name: None if name == "flash_attn" else name)
     assert ways_for("cpu", torch.float32, None) == ()
@@ -176,8 +176,8 @@ def test_the_ways_suit_device_precision_and_card(monkeypatch: pytest.MonkeyPatch
 def test_a_way_that_lets_sequences_read_a_little_of_each_other_is_not_taken(
     model_folder: Callable[[str], Path], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pertinence.local.backends import packed_attention
-    from pertinence.local.backends.packed import make_packed
+    from pertinence.local.runtimes.torch import packed_attention
+    from pertinence.local.runtimes.torch.packed import make_packed
 
     apart = packed_attention._WAYS["reference"]
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pertinence.local.batching import Pair
-from pertinence.local.buckets import BUCKETS, Bucket, bucket_for, filled
-from pertinence.local.packing import pack, pack_padded
+from pertinence.local.batches.batching import Pair
+from pertinence.local.batches.buckets import BUCKETS, Bucket, bucket_for, filled
+from pertinence.local.batches.packing import pack, pack_padded
 from support.models import SHAPES
 from support.packed import batch_of, network_of
 
@@ -44,8 +44,8 @@ def test_a_small_batch_is_filled_up_to_the_smallest_shape_that_holds_it(lengths:
 def test_a_batch_that_was_filled_up_gives_the_same_rows_and_few_shapes_are_recorded(
     shape: str, model_folder: Callable[[str], Path]
 ) -> None:
-    from pertinence.local.backends.packed import PackedNetwork, make_packed
-    from pertinence.local.backends.packed_graphs import Replaying
+    from pertinence.local.runtimes.torch.packed import PackedNetwork, make_packed
+    from pertinence.local.runtimes.torch.packed_graphs import Replaying
 
     def record(network: PackedNetwork, bucket: Bucket, row: Any) -> Any:
         return lambda later: network.compute(torch.from_numpy(later), bucket.tokens, bucket.longest)
@@ -77,8 +77,8 @@ def _failing(network: Any, bucket: Bucket, row: Any) -> Any:
 def test_a_shape_that_cannot_be_recorded_runs_as_it_is(
     record: Any, told: str, model_folder: Callable[[str], Path], caplog: pytest.LogCaptureFixture
 ) -> None:
-    from pertinence.local.backends.packed import make_packed
-    from pertinence.local.backends.packed_graphs import Replaying
+    from pertinence.local.runtimes.torch.packed import make_packed
+    from pertinence.local.runtimes.torch.packed_graphs import Replaying
 
     packed = make_packed(network_of(model_folder("tiny")), ["reference"])
     assert packed is not None
@@ -94,8 +94,8 @@ def test_a_shape_that_cannot_be_recorded_runs_as_it_is(
 def test_after_a_recording_that_failed_others_are_replayed_and_no_new_one_is_made(
     model_folder: Callable[[str], Path],
 ) -> None:
-    from pertinence.local.backends.packed import PackedNetwork, make_packed
-    from pertinence.local.backends.packed_graphs import Replaying
+    from pertinence.local.runtimes.torch.packed import PackedNetwork, make_packed
+    from pertinence.local.runtimes.torch.packed_graphs import Replaying
 
     tried: list[int] = []
 
@@ -119,8 +119,8 @@ def test_after_a_recording_that_failed_others_are_replayed_and_no_new_one_is_mad
 def test_no_shape_is_filled_with_sequences_longer_than_the_model_has_positions(
     model_folder: Callable[[str], Path],
 ) -> None:
-    from pertinence.local.backends.packed import make_packed
-    from pertinence.local.backends.packed_graphs import Replaying
+    from pertinence.local.runtimes.torch.packed import make_packed
+    from pertinence.local.runtimes.torch.packed_graphs import Replaying
 
     packed = make_packed(network_of(model_folder("tiny")), ["reference"])
     assert packed is not None

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from pertinence import Embedder, ModelError, Reranker
-from pertinence.local.devices import Card, Found
-from pertinence.local.loading import resolve
+from pertinence.local.machine.devices import Card, Found
+from pertinence.local.selection.reranker_spec import resolve
 from pertinence.options import Options
 from support.embedders import build_embedder
 
@@ -22,9 +22,9 @@ sentence_transformers = pytest.importorskip("sentence_transformers")
 @pytest.fixture
 def packing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The CPU packs, as a GPU would."""
-    from pertinence.local.backends import torch_running
+    from pertinence.local.runtimes.torch import running
 
-    monkeypatch.setattr(torch_running, "attention_ways", lambda device, dtype: ("reference",))
+    monkeypatch.setattr(running, "attention_ways", lambda device, dtype: ("reference",))
 
 
 @pytest.mark.usefixtures("packing")
@@ -63,10 +63,10 @@ def out_of_memory_over(network: Any, tokens: int) -> list[int]:
 def test_a_device_that_runs_out_of_memory_loses_no_request_and_gets_smaller_batches_from_then_on(
     packs: bool, model_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pertinence.local.backends import torch_running
+    from pertinence.local.runtimes.torch import running
 
     if packs:
-        monkeypatch.setattr(torch_running, "attention_ways", lambda device, dtype: ("reference",))
+        monkeypatch.setattr(running, "attention_ways", lambda device, dtype: ("reference",))
     texts = [f"{number} " * (1 + number % 30) for number in range(60)]
     folder = model_folder("tiny")
     with Reranker(folder, backend="torch", device="cpu", batch_tokens=2048, score_kind="logit") as reranker:
@@ -96,7 +96,7 @@ def test_a_device_that_runs_out_of_memory_loses_no_request_and_gets_smaller_batc
     ],
 )
 def test_what_cuda_and_cublas_say_is_told_apart(error: Exception, full: bool, lost: bool) -> None:
-    from pertinence.local.backends.torch_devices import is_full, is_lost
+    from pertinence.local.runtimes.torch.devices import is_full, is_lost
 
     assert (is_full(error), is_lost(error)) == (full, lost)
 
@@ -137,14 +137,14 @@ def test_an_embedder_that_packs_gives_the_vectors_of_one_that_pads(
 def test_two_devices_answer_as_one(
     model_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pertinence.local.backends import torch_devices
+    from pertinence.local.runtimes.torch import devices
 
     folder = model_folder("tiny")
     texts = [f"{number} " * (1 + number % 30) for number in range(200)]
     with Reranker(folder, backend="torch", device="cpu", score_kind="logit") as one:
         expected = one.score("où ?", texts)
     # Two copies on one processor: all that sets them apart from two cards is the name.
-    monkeypatch.setattr(torch_devices, "places", lambda asked: ("cpu", "cpu"))
+    monkeypatch.setattr(devices, "places", lambda asked: ("cpu", "cpu"))
     with Reranker(folder, backend="torch", device="cpu", score_kind="logit", batch_tokens=64) as two:
         np.testing.assert_allclose(two.score("où ?", texts), expected, atol=1e-5)
         model = two._open()._lease.model  # type: ignore[attr-defined]
@@ -165,7 +165,7 @@ def test_a_card_that_is_not_there_is_told_with_what_is(model_folder: Callable[[s
 def test_a_card_without_bfloat16_is_given_float16_with_a_word(
     model_folder: Callable[[str], Path], caplog: pytest.LogCaptureFixture
 ) -> None:
-    from pertinence.local.backends.torch_devices import put
+    from pertinence.local.runtimes.torch.devices import put
 
     old = Card(name="Tesla T4", memory=16 << 30, capability=(7, 5), bfloat16=False)
     spec = resolve(Options(model=str(model_folder("tiny")), backend="torch", dtype="bfloat16"))
@@ -175,7 +175,7 @@ def test_a_card_without_bfloat16_is_given_float16_with_a_word(
 
 
 def test_a_driver_that_is_too_old_is_told_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pertinence.local.backends.torch_devices import find, places
+    from pertinence.local.runtimes.torch.devices import find, places
 
     def refuse() -> None:
         raise RuntimeError("The NVIDIA driver on your system is too old (found 11040).\nPlease update")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pertinence.local.packing import pack_padded
+from pertinence.local.batches.packing import pack_padded
 from support.models import SHAPES
 from support.packed import ARCHITECTURES, batch_of, network_of
 
@@ -26,8 +26,8 @@ def without_numbers(
     folder: Path, way: str, dtype: Any, monkeypatch: pytest.MonkeyPatch, *, headless: bool = False
 ) -> Any:
     """What a network gives that computes attention this way, on a device that holds no numbers."""
-    from pertinence.local.backends import packed_attention
-    from pertinence.local.backends.packed import make_packed
+    from pertinence.local.runtimes.torch import packed_attention
+    from pertinence.local.runtimes.torch.packed import make_packed
 
     network = network_of(folder)
     network = (network.base_model if headless else network).to(dtype)
@@ -74,7 +74,7 @@ def test_one_that_waits_is_found_out(
 def test_a_tensor_that_was_left_on_the_host_is_found_out(
     model_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pertinence.local.backends import packed_attention
+    from pertinence.local.runtimes.torch import packed_attention
 
     apart = packed_attention._WAYS["efficient"]
 

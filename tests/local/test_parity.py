@@ -12,10 +12,10 @@ from tokenizers import Tokenizer
 
 from pertinence import Reranker
 from pertinence.agreement import drift_over_spread
-from pertinence.local.loading import resolve
-from pertinence.local.precisions import computed
-from pertinence.local.processor import processor
-from pertinence.local.weights import write_float32
+from pertinence.local.files.weights import write_float32
+from pertinence.local.machine.precisions import computed
+from pertinence.local.machine.processor import processor
+from pertinence.local.selection.reranker_spec import resolve
 from pertinence.options import Options
 from support.gte import needs_gte
 from support.models import build

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from pertinence import Reranker
-from pertinence.local.model import RerankerModel
-from pertinence.local.pool import acquire, loaded
+from pertinence.local.serving.pool import acquire, loaded
+from pertinence.local.serving.reranker_model import RerankerModel
 from pertinence.options import Options
 from support.waiting import HANGS
 
@@ -74,7 +74,7 @@ def test_a_second_reranker_after_the_first_loads_anew(tiny: str) -> None:
 DROPPED_AT_THE_END = """
 import time
 from pertinence import Reranker
-from pertinence.local.model import RerankerModel
+from pertinence.local.serving.reranker_model import RerankerModel
 
 unload = RerankerModel.unload
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from pertinence import Reranker
-from pertinence.local.precisions import Backend, Dtype, computed
-from pertinence.local.processor import Processor, processor
+from pertinence.local.machine.precisions import Backend, Dtype, computed
+from pertinence.local.machine.processor import Processor, processor
 from support.texts import QUERY, passages
 
 KINDS = {
@@ -101,7 +101,7 @@ def test_a_runtime_that_computes_in_another_precision_is_believed_and_told_once(
 ) -> None:
     """As OpenVINO on a processor whose instructions the system does not tell."""
     pytest.importorskip("openvino")
-    from pertinence.local.backends import openvino as backend
+    from pertinence.local.runtimes import openvino as backend
 
     monkeypatch.setitem(backend._PRECISION, "bfloat16", "f32")
     folder, cache = model_folder("tiny"), str(tmp_path)
@@ -125,10 +125,10 @@ def test_a_precision_that_is_imitated_is_said_to_be_slow(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     pytest.importorskip("torch")
-    from pertinence.local import loading
+    from pertinence.local.selection import reranker_spec
 
     older = Processor(name="older", instructions=KINDS["AVX2"])
-    monkeypatch.setattr(loading, "processor", lambda: older)
+    monkeypatch.setattr(reranker_spec, "processor", lambda: older)
     with (
         caplog.at_level(logging.WARNING, "pertinence"),
         Reranker(

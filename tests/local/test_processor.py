@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pertinence.local.processor import Processor, card, processor
+from pertinence.local.machine.processor import Processor, card, processor
 
 X86 = """processor\t: 0
 model name\t: AMD EPYC 9R14

@@ -22,8 +22,8 @@ WEIGHT = RANDOM.normal(size=(48, 24)).astype(np.float32)
 
 def network(path: Path, *, opset: int = 20, gelu: bool = False) -> Callable[[np.ndarray], np.ndarray]:
     """Rows of 48 numbers times `WEIGHT`, in int8; written beside its float32 form."""
-    from pertinence.local.backends.onnx import open_session
-    from pertinence.local.quantise import write_int8_onnx
+    from pertinence.local.runtimes.conversion.quantize import write_int8_onnx
+    from pertinence.local.runtimes.onnx import open_session
 
     nodes = [helper.make_node("MatMul", ["given", "weight"], ["product"])]
     if gelu:
@@ -91,7 +91,7 @@ def test_after_a_gelu_its_small_negative_side_is_not_clipped(tmp_path: Path) -> 
 
 
 def test_a_network_without_products_of_weights_is_refused(tmp_path: Path) -> None:
-    from pertinence.local.quantise import write_int8_onnx
+    from pertinence.local.runtimes.conversion.quantize import write_int8_onnx
 
     value = helper.make_tensor_value_info
     graph = helper.make_graph(
@@ -109,8 +109,8 @@ def test_of_another_maker_s_int8_file_pairs_run_alone(
     """Its products have one scale for a whole run, so a neighbour would move a score."""
     from onnxruntime.quantization import quantize_dynamic
 
-    from pertinence.local.export import write_onnx
-    from pertinence.local.loading import resolve
+    from pertinence.local.runtimes.conversion.export import write_onnx
+    from pertinence.local.selection.reranker_spec import resolve
     from pertinence.options import Options
 
     folder = tmp_path / "model"

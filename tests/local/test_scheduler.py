@@ -12,9 +12,9 @@ from collections.abc import Iterator
 import pytest
 
 from pertinence import ClosedError, ModelError
-from pertinence.local.request import Counts, Request
-from pertinence.local.scheduler import Scheduler
-from pertinence.local.tokens import PairLimits
+from pertinence.local.batches.pair_tokens import PairLimits
+from pertinence.local.serving.request import Counts, Request
+from pertinence.local.serving.scheduler import Scheduler
 from pertinence.scorer import Float32
 from support.letters import Letters, request
 from support.waiting import HANGS
@@ -145,7 +145,7 @@ threading.Event().wait(0.3)
 """,
     "work that is queued": """
 from pertinence import Reranker
-from pertinence.local.scorer import LocalScorer
+from pertinence.local.serving.scorer import LocalScorer
 from pertinence.options import Options
 LocalScorer(Options()).submit("question", [f"{n} " * 100 for n in range(5000)])
 """,

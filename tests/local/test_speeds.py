@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pertinence.local import speeds
-from pertinence.local.speeds import measured, store
+from pertinence.local.selection import speeds
+from pertinence.local.selection.speeds import measured, store
 
 FOUND = {"openvino": 0.3, "onnx": 0.2}
 

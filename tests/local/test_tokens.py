@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, processors
 
 from pertinence.errors import InputError, ModelError, OptionError
-from pertinence.local.tokens import PairEncoder, PairLimits, cut_lengths
+from pertinence.local.batches.pair_tokens import PairEncoder, PairLimits, cut_lengths
 from support.models import SHAPES
 
 FAMILIES = ("bert-minilm-L6", "camembert-L2")

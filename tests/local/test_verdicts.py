@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from pertinence.local.cache import cache_folder
-from pertinence.local.fingerprint import fingerprint
-from pertinence.local.processor import Processor, processor
-from pertinence.local.verdicts import Verdict, passed, runtimes_of, store
+from pertinence.local.files.cache import cache_folder
+from pertinence.local.files.fingerprint import fingerprint
+from pertinence.local.machine.processor import Processor, processor
+from pertinence.local.selection.verdicts import Verdict, passed, runtimes_of, store
 
 Report = dict[str, Any]
 
@@ -211,7 +211,7 @@ def test_a_folder_that_cannot_be_written_is_told_once_and_works_without(
 
 STORE = """
 import json, sys
-from pertinence.local.verdicts import store
+from pertinence.local.selection.verdicts import store
 report, cache = json.loads(sys.argv[1]), sys.argv[2]
 for number in range(40):
     assert store({**report, "figures": {"speed_ratio": number}, "long": "x" * 20_000}, cache)

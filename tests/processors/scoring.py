@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from pertinence import Reranker
-from pertinence.local import processor
-from pertinence.local.loading import resolve
+from pertinence.local.machine import processor
+from pertinence.local.selection.reranker_spec import resolve
 from pertinence.options import Options
 
 QUERY = "Combien d'habitants compte la ville de Lyon ?"

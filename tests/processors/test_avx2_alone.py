@@ -29,9 +29,9 @@ def folders(model_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPa
     import onnx
     from onnxruntime.quantization import quantize_dynamic
 
-    from pertinence.local.export import write_onnx
-    from pertinence.local.folder import export_folder
-    from pertinence.local.loading import resolve
+    from pertinence.local.runtimes.conversion.export import write_onnx
+    from pertinence.local.runtimes.conversion.folder import export_folder
+    from pertinence.local.selection.reranker_spec import resolve
 
     place = tmp_path_factory.mktemp("int8")
     (place / "exported").mkdir()

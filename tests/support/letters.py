@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pertinence.local.batching import Batch, Pair, pad
-from pertinence.local.request import Counts, Request
-from pertinence.local.tokens import EncodedPair, PairLimits
+from pertinence.local.batches.batching import Batch, Pair, pad
+from pertinence.local.batches.pair_tokens import EncodedPair, PairLimits
+from pertinence.local.serving.request import Counts, Request
 from pertinence.scorer import Float32
 
 __all__ = ["Letters", "request"]

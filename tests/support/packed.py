@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pertinence.local.batching import Batch
+from pertinence.local.batches.batching import Batch
 from support.gte import needs_gte
 
 __all__ = ["ARCHITECTURES", "averaging", "batch_of", "network_of", "padded_logits"]

@@ -12,7 +12,7 @@ pytest.importorskip("sklearn")
 
 from transformers import BertConfig, BertForSequenceClassification
 
-from pertinence.local.weights import SCALE, dequantise, quantise
+from pertinence.local.files.weights import SCALE, dequantise, quantise
 from recipe.calibrate import Judged, off_by
 from recipe.calibrate import fit as fit_line
 from recipe.languages import STEEPNESS, LanguageUnit

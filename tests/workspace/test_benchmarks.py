@@ -85,7 +85,7 @@ def test_the_work_of_an_encoder_is_what_torch_counts(model_folder: Callable[[str
     from benchmarks.flops import Sizes
     from torch.utils.flop_counter import FlopCounterMode
 
-    from pertinence.local.backends.lean import make_lean
+    from pertinence.local.runtimes.torch.first_token_layer import make_lean
 
     network = transformers.AutoModelForSequenceClassification.from_pretrained(
         model_folder("tiny"), attn_implementation="eager"

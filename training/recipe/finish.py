@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from transformers import BertForSequenceClassification
 
-from pertinence.local.weights import SCALE, dequantise, quantise
+from pertinence.local.files.weights import SCALE, dequantise, quantise
 from recipe.between import BOTH
 from recipe.curve import Curve
 from recipe.model import MAX_LENGTH, classifier, lean, tokenizer

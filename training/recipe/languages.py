@@ -19,7 +19,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from tokenizers import Tokenizer
 from transformers import BertForSequenceClassification
 
-from pertinence.local.weights import SCALE, dequantise, quantise
+from pertinence.local.files.weights import SCALE, dequantise, quantise
 from recipe.batches import Groups
 from recipe.model import vectors
 

@@ -18,7 +18,7 @@ from statistics import median
 from tokenizers import Tokenizer
 
 from pertinence import Reranker
-from pertinence.local.processor import processor
+from pertinence.local.machine.processor import processor
 
 PASSAGES, TOKENS, CALLS = 20, 120, 15
 QUESTION = "Où se trouve le musée de la mer ?"
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--to", type=Path, required=True, help="JSON file of the figures")
     args = parser.parse_args(arguments)
     texts = passages(Tokenizer.from_file(str(args.model / "tokenizer.json")))
-    # Each in a process of its own: see `pertinence.local.apart`.
+    # Each in a process of its own: see `pertinence.local.serving.subprocess_scorer`.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as processes:
         asked = {
             name: processes.submit(milliseconds, args.model, *form, texts) for name, form in FORMS.items()

@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 from transformers import AttentionInterface, AutoConfig, BertForSequenceClassification, PreTrainedModel
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
 
-from pertinence.local.backends.lean import make_lean
+from pertinence.local.runtimes.torch.first_token_layer import make_lean
 
 BASE_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 MAX_LENGTH = 256  # as long as the encoder and the training have seen

@@ -21,9 +21,9 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import load_file, save_file
 from transformers import BertForSequenceClassification
 
-from pertinence.local.export import write_onnx
-from pertinence.local.loading import resolve
-from pertinence.local.weights import SCALE, WEIGHTS, dequantise, quantise
+from pertinence.local.files.weights import SCALE, WEIGHTS, dequantise, quantise
+from pertinence.local.runtimes.conversion.export import write_onnx
+from pertinence.local.selection.reranker_spec import resolve
 from pertinence.options import Options
 from recipe.languages import LanguageUnit
 from recipe.model import BASE_MODEL, TOKENIZER

@@ -12,12 +12,12 @@ from typing import Unpack, get_args
 import numpy as np
 
 from pertinence.embedder_options import EmbedderOptions, EmbedderValues
+from pertinence.engines import open_vectoriser
 from pertinence.errors import InputError, OptionError
 from pertinence.lifecycle import Opened, wait
 from pertinence.options import Options
 from pertinence.texts import Affixed, check_documents, check_query, check_texts, is_empty
 from pertinence.vectors import Embeddings, Role, Vectoriser, Vectors, number_of
-from pertinence.wings import open_vectoriser
 
 __all__ = ["Embedder"]
 

@@ -11,13 +11,13 @@ from typing import Any, Generic, Self, TypeVar, Unpack
 
 import numpy as np
 
+from pertinence.engines import open_scorer
 from pertinence.errors import InputError
 from pertinence.lifecycle import Opened, wait
 from pertinence.options import Options, OptionValues
 from pertinence.ranking import Ranking, check_scores, check_threshold, check_top_k, rank_scores
 from pertinence.scorer import Float32, ScoreKind, ScoreKindName, Scorer, Scores
 from pertinence.texts import Affixed, check_documents, check_query, extract_texts, is_empty
-from pertinence.wings import open_scorer
 
 __all__ = ["Reranker"]
 

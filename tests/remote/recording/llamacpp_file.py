@@ -9,7 +9,7 @@ import gguf
 import numpy as np
 from safetensors.numpy import load_file
 
-from pertinence.local.weights import WEIGHTS
+from pertinence.local.files.weights import WEIGHTS
 
 __all__ = ["gguf_reranker"]
 

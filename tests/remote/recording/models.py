@@ -10,7 +10,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from pertinence import Reranker
-from pertinence.local.weights import WEIGHTS, write_float32
+from pertinence.local.files.weights import WEIGHTS, write_float32
 from pertinence.scorer import Float32
 
 __all__ = ["embedder", "keep_logits", "logits_of_served", "reranker", "without_types"]

@@ -15,7 +15,7 @@ from pertinence.errors import PertinenceError
 from pertinence.options import Options
 
 if TYPE_CHECKING:
-    from pertinence.local.loading import ModelSpec
+    from pertinence.local.selection.reranker_spec import ModelSpec
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -98,8 +98,8 @@ def _tell_of_server(report: dict[str, Any], options: Options) -> PertinenceError
 
 
 def _model(options: Options) -> dict[str, Any]:
-    from pertinence.local.loading import resolve
-    from pertinence.local.verdicts import passed
+    from pertinence.local.selection.reranker_spec import resolve
+    from pertinence.local.selection.verdicts import passed
 
     spec = resolve(options)
     proven = passed(spec.folder, options.cache_folder)
@@ -126,8 +126,8 @@ def _computes_in(spec: ModelSpec) -> str:
 
 
 def _batches(spec: ModelSpec) -> str:
-    from pertinence.local.architectures import path_of
-    from pertinence.local.devices import accelerator
+    from pertinence.local.machine.devices import accelerator
+    from pertinence.local.selection.architectures import path_of
 
     if spec.backend != "torch":
         return "padded to pairs of nearly equal length"
@@ -136,7 +136,7 @@ def _batches(spec: ModelSpec) -> str:
 
 
 def _cache_folder(options: Options) -> str:
-    from pertinence.local.cache import cache_folder
+    from pertinence.local.files.cache import cache_folder
 
     return str(cache_folder(options.cache_folder))
 
@@ -149,9 +149,9 @@ def _version(package: str) -> str | None:
 
 
 def _processor() -> dict[str, Any]:
-    from pertinence.local.cores import cores
-    from pertinence.local.devices import accelerator
-    from pertinence.local.processor import processor
+    from pertinence.local.machine.cores import cores
+    from pertinence.local.machine.devices import accelerator
+    from pertinence.local.machine.processor import processor
 
     here, found = processor(), cores()
     return {

@@ -186,7 +186,7 @@ def _embedder(arguments: argparse.Namespace, model: str) -> Embedder:
 
 
 def _cache(arguments: argparse.Namespace) -> Path:
-    from pertinence.local.cache import cache_folder
+    from pertinence.local.files.cache import cache_folder
 
     chosen = arguments.cache_folder if "cache_folder" in arguments else None
     return cache_folder(chosen) / "evaluations"

@@ -122,13 +122,13 @@ def convert(
     dtype: Literal["float32", "bfloat16", "int8"],
 ) -> None:
     """Fill the new folder, with texts for calibration that no gate asks."""
-    from pertinence.local.folder import export_folder
+    from pertinence.local.runtimes.conversion.folder import export_folder
 
     export_folder(options, made, to=to, dtype=dtype, calibration=calibration_pairs())
 
 
 def _describe(made: Path, report: GateReport) -> None:
-    from pertinence.local.verdicts import GATE_FILE
+    from pertinence.local.selection.verdicts import GATE_FILE
 
     write_reports(made / GATE_FILE, [report])
     (made / _TABLE).write_text(report.table(), encoding="utf-8")
@@ -136,9 +136,9 @@ def _describe(made: Path, report: GateReport) -> None:
 
 def _keep(report: GateReport, options: Options) -> None:
     """Store the verdict under the model that was converted: it may be run so without naming the folder."""
-    from pertinence.local.fingerprint import fingerprint
-    from pertinence.local.loading import resolve
-    from pertinence.local.verdicts import store
+    from pertinence.local.files.fingerprint import fingerprint
+    from pertinence.local.selection.reranker_spec import resolve
+    from pertinence.local.selection.verdicts import store
 
     source = fingerprint(resolve(options).folder, options.cache_folder)
     store({**report.to_dict(), "fingerprint": source}, options.cache_folder)

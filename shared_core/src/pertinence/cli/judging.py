@@ -29,7 +29,7 @@ from pertinence.gate import (
 from pertinence.options import Options
 
 if TYPE_CHECKING:
-    from pertinence.local.apart import ApartScorer
+    from pertinence.local.serving.subprocess_scorer import ApartScorer
 
 __all__ = ["add_gate_arguments", "apart", "asked_of", "judge_beside"]
 
@@ -98,7 +98,7 @@ def apart(options: Options) -> Iterator[ApartScorer]:
     Raises:
         ModelError: the process died.
     """
-    from pertinence.local.apart import ApartScorer
+    from pertinence.local.serving.subprocess_scorer import ApartScorer
 
     scorer = ApartScorer(options)
     try:
@@ -125,8 +125,8 @@ def judge_beside(
     Raises:
         ModelError: they run on a card whose kind its driver does not tell, or the candidate's process died.
     """
-    from pertinence.local.fingerprint import fingerprint
-    from pertinence.local.processor import card
+    from pertinence.local.files.fingerprint import fingerprint
+    from pertinence.local.machine.processor import card
 
     where = None
     if candidate.device.startswith("cuda") and (where := card()) is None:

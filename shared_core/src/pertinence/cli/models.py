@@ -90,7 +90,7 @@ def _wanted(cards: Iterable[Card], arguments: argparse.Namespace) -> Iterator[Ca
 
 def _row(card: Card, arguments: argparse.Namespace) -> dict[str, Any]:
     """The card, and where the model is."""
-    from pertinence.local.present import present
+    from pertinence.local.files.discovery import present
 
     found = present(card.name, getattr(arguments, "cache_folder", None), getattr(arguments, "revision", None))
     here = found and {"place": found.place, "folder": str(found.folder), "lacks": found.lacks}

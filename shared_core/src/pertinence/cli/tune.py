@@ -16,7 +16,7 @@ from pertinence.options import Options
 from pertinence.scorer import Scorer
 
 if TYPE_CHECKING:
-    from pertinence.local.choice import Backend, Dtype
+    from pertinence.local.selection.choice import Backend, Dtype
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
@@ -52,9 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Judge the faster forms that can run here, print the tables, keep the verdicts."""
-    from pertinence.local.devices import accelerator
-    from pertinence.local.loading import resolve
-    from pertinence.local.verdicts import GATE_FILE, store
+    from pertinence.local.machine.devices import accelerator
+    from pertinence.local.selection.reranker_spec import resolve
+    from pertinence.local.selection.verdicts import GATE_FILE, store
 
     plain = options_of(arguments, backend="auto", dtype="float32", score_kind="logit")
     if plain.device == "auto":
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _forms(plain: Options, only: Sequence[str] | None) -> list[tuple[Backend, Dtype]]:
-    from pertinence.local.loading import lower_precisions, pointless_precisions
+    from pertinence.local.selection.reranker_spec import lower_precisions, pointless_precisions
 
     possible = {f"{backend}/{dtype}": (backend, dtype) for backend, dtype in lower_precisions(plain)}
     pointless = {f"{backend}/{dtype}": why for (backend, dtype), why in pointless_precisions(plain).items()}
@@ -102,8 +102,8 @@ def _forms(plain: Options, only: Sequence[str] | None) -> list[tuple[Backend, Dt
 
 def _race(plain: Options, sets: Sequence[QuestionSet]) -> None:
     """Time float32 on every backend that can run it, and keep the result for the choice of a backend."""
-    from pertinence.local.loading import exact_backends, resolve
-    from pertinence.local.speeds import store
+    from pertinence.local.selection.reranker_spec import exact_backends, resolve
+    from pertinence.local.selection.speeds import store
 
     backends = exact_backends(plain)
     if len(backends) < 2:

@@ -20,7 +20,7 @@ from pertinence.datafiles import (
     read_texts,
 )
 from pertinence.errors import InputError
-from pertinence.local.cache import file_hash
+from pertinence.local.files.cache import file_hash
 
 __all__ = [
     "Candidates",

@@ -12,7 +12,7 @@ from typing import Any
 
 from pertinence.evaluation.protocols import Protocol
 from pertinence.evaluation.results import Estimate, Results, SystemResult
-from pertinence.local.processor import processor
+from pertinence.local.machine.processor import processor
 
 __all__ = ["COMPARABLE", "Mean", "Report", "shown_p"]
 

@@ -13,8 +13,8 @@ import numpy as np
 from pertinence.embedder import Embedder
 from pertinence.evaluation.checkpoint import Ranked
 from pertinence.evaluation.tasks import Task
-from pertinence.local.fingerprint import fingerprint
-from pertinence.local.verdicts import runtimes_of
+from pertinence.local.files.fingerprint import fingerprint
+from pertinence.local.selection.verdicts import runtimes_of
 from pertinence.options import Options
 from pertinence.reranker import Reranker
 from pertinence.scorer import Float32
@@ -98,7 +98,7 @@ class RerankerSystem:
         """The model by content where it is on this machine, by its server's name where it is not."""
         if self._options.base_url is not None:
             return _told(self._options)
-        from pertinence.local.loading import resolve
+        from pertinence.local.selection.reranker_spec import resolve
 
         return {**_local(resolve(self._options)), **_told(self._options)}
 
@@ -144,7 +144,7 @@ class EmbedderSystem:
         options = self.embedder.options
         if options.base_url is not None:
             return _told(options)
-        from pertinence.local.embedding.loading import resolve
+        from pertinence.local.selection.embedder_spec import resolve
 
         return {**_local(resolve(options)), **_told(options)}
 

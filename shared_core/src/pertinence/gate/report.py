@@ -13,9 +13,9 @@ from pertinence.errors import InputError
 from pertinence.gate.limits import VERDICTS, Limits, Reason, VerdictName
 from pertinence.gate.measuring import Figures, QuestionFigures
 from pertinence.gate.sets import QuestionSet
-from pertinence.local.cache import replace_text
-from pertinence.local.processor import Processor, processor
-from pertinence.local.verdicts import runtimes_of
+from pertinence.local.files.cache import replace_text
+from pertinence.local.machine.processor import Processor, processor
+from pertinence.local.selection.verdicts import runtimes_of
 
 __all__ = ["Contender", "GateReport", "SetFacts", "Subject", "write_reports"]
 
@@ -40,7 +40,7 @@ class Subject:
 
     Attributes:
         model: its name.
-        fingerprint: which files the verdict is about (see `pertinence.local.fingerprint`).
+        fingerprint: which files the verdict is about (see `pertinence.local.files.fingerprint`).
         candidate: the faster form.
         reference: what it is held against.
         processor: where both were run.

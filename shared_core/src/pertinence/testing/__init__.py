@@ -9,7 +9,7 @@ import sys
 
 from pertinence.testing.driver import ComponentDriver, Driver, EmbedderDriver, Hit
 from pertinence.testing.fake import FakeScorer, FakeVectoriser
-from pertinence.testing.seams import embedding_with, scoring_with
+from pertinence.testing.patching import embedding_with, scoring_with
 
 __all__ = [
     "ComponentDriver",

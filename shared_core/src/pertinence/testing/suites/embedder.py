@@ -11,7 +11,7 @@ import pytest
 from pertinence.errors import OptionError, PertinenceError
 from pertinence.integration import EmbedderOptions, Options
 from pertinence.testing.fake import FakeVectoriser
-from pertinence.testing.seams import embedding_with
+from pertinence.testing.patching import embedding_with
 from pertinence.testing.suites.answers import TEXTS
 from pertinence.testing.suites.component import QUERY
 from pertinence.testing.suites.faked import OTHER_VALUES, FakedConformance

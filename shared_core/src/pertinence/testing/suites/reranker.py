@@ -11,7 +11,7 @@ import pytest
 from pertinence.errors import PertinenceError
 from pertinence.testing.driver import Hit
 from pertinence.testing.fake import FakeScorer
-from pertinence.testing.seams import scoring_with
+from pertinence.testing.patching import scoring_with
 from pertinence.testing.suites.answers import TEXTS, AnswersConformance
 from pertinence.testing.suites.component import QUERY
 from pertinence.testing.suites.faked import OTHER_VALUES, FakedConformance

@@ -1,0 +1,1 @@
+"""Conversion of a model into the files that backends read."""

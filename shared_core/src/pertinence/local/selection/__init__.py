@@ -1,0 +1,1 @@
+"""The choice of a backend and a precision, and the specs of rerankers and embedders."""

@@ -1,0 +1,1 @@
+"""Models in service: requests, the scheduler, and the scorers that callers hold."""

@@ -1,0 +1,230 @@
+"""A model of this machine as the scheduler wants it: a spec, a tokenizer and a backend, each loaded once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Generic, Protocol, TypeVar
+
+from pertinence.errors import ModelError
+from pertinence.local.batches.batching import Batch, Pair, pad
+from pertinence.local.batches.packing import Packed, pack
+from pertinence.local.files.cache import warn_once
+from pertinence.local.machine.precisions import Computed
+from pertinence.local.runtimes.backend import Backend
+from pertinence.local.runtimes.running import Collect, Rows, Running, all_finite, as_running, last_line
+from pertinence.local.selection.reranker_spec import ModelSpec, torch_installed
+from pertinence.options import Options
+
+__all__ = ["LocalModel"]
+
+_log = logging.getLogger(__name__)
+
+
+class Encoder(Protocol):
+    """A tokenizer, for all that padding needs to know of it."""
+
+    @property
+    def text_type(self) -> int:
+        """Token type of a text's tokens."""
+
+
+S = TypeVar("S", bound=ModelSpec)
+E = TypeVar("E", bound=Encoder)
+
+
+class LocalModel(ABC, Generic[S, E]):
+    """Everything that one kind of model needs on this machine, loaded part by part when first used.
+
+    Several threads share it: one tokenises, and one for each device runs; they meet only in finding the
+    files. The devices are numbered as workers, from 0.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._finding = threading.Lock()
+        self._spec: S | None = None
+        self._tokens: E | None = None
+        self._devices: tuple[str, ...] = ()
+        self._running: dict[int, Running] = {}
+        self._precisions: dict[int, str] = {}
+        self.rows_run = 0
+
+    @abstractmethod
+    def _find(self, options: Options) -> S:
+        """What the model's files say."""
+
+    @abstractmethod
+    def _read_tokenizer(self, spec: S) -> E:
+        """Its tokenizer, as this kind of model needs it."""
+
+    @abstractmethod
+    def _open_backend(self, spec: S) -> Backend:
+        """Its network, loaded."""
+
+    @property
+    def spec(self) -> S:
+        """Where the files are and how they are run; found on first use."""
+        with self._finding:
+            if self._spec is None:
+                self._spec = self._find(self._options)
+            return self._spec
+
+    def load(self, worker: int = 0) -> None:
+        """Load tokenizer and network, or the network anew on a device that failed."""
+        running = self._running.get(worker)
+        if running is not None and running.lost:
+            self._close(worker)
+        if worker not in self._running:
+            self._encoder()
+            self._running[worker] = self._opened(worker)
+
+    @property
+    def workers(self) -> int:
+        """How many devices run it; known when the first has loaded it."""
+        return len(self._devices)
+
+    def ahead(self, worker: int = 0) -> int:
+        """How many batches may be on their way through a device at once."""
+        return self._loaded(worker).ahead
+
+    def packs(self, worker: int = 0) -> bool:
+        """Whether a device reads batches without padding."""
+        return self._loaded(worker).packs
+
+    def batch_tokens(self, worker: int = 0) -> int:
+        """Tokens of a batch: what the user asked for, or what suits the device, as far as it fits."""
+        running = self._loaded(worker)
+        wanted = self._options.batch_tokens or running.batch_tokens
+        return wanted if running.fitting is None else min(wanted, running.fitting)
+
+    def pad(self, pairs: Sequence[Pair[Any]], worker: int = 0) -> Batch | Packed:
+        """Arrays as the network on a device reads them."""
+        spec, running = self.spec, self._loaded(worker)
+        text_type = self._encoder().text_type if spec.token_types else 0
+        if running.packs:
+            return pack(pairs, text_type=text_type)
+        return pad(
+            pairs,
+            pad_id=spec.pad_id,
+            text_type=text_type,
+            multiple=running.width_multiple,
+            most=spec.positions,
+        )
+
+    def start(self, pairs: Sequence[Pair[Any]], worker: int = 0) -> Collect:
+        """Hand a batch to a device; what is given back waits for its rows, in the order of `pairs`."""
+        with self._finding:
+            self.rows_run += len(pairs)
+        running = self._loaded(worker)
+        collect = running.start(self.pad(pairs, worker))
+
+        def rows() -> Rows:
+            try:
+                given = collect()
+            except RuntimeError as error:
+                # For a processor with AMX, OpenVINO 2026.4 compiles a bfloat16 network that cannot run, where
+                # the process has compiled it in float32. What a card fails by is no precision's fault.
+                why = f"failed ({last_line(error)})"
+                if self.spec.backend == "torch" or not self._goes_on_in_float32(worker, running, why):
+                    raise
+            else:
+                why = "gave NaN or infinity"
+                if all_finite(given) or not self._goes_on_in_float32(worker, running, why):
+                    return given
+            return self._loaded(worker).start(self.pad(pairs, worker))()
+
+        return rows
+
+    def unload(self, worker: int = 0) -> None:
+        """Give the memory of a device back; with the last one, the tokenizer's too."""
+        self._close(worker)
+        if not self._running:
+            self._tokens = None
+
+    def _opened(self, worker: int) -> Running:
+        """The backend of the spec; torch, if one that nobody asked for cannot be given the model."""
+        spec = self.spec
+        try:
+            return self._open(worker)
+        except ModelError as error:
+            if self._options.backend != "auto" or spec.backend == "torch" or not torch_installed():
+                raise
+            _log.warning("%s runs on torch, because it cannot on %s: %s", spec.name, spec.backend, error)
+        self._settle(backend="torch", dtype="float32", why="no other backend can")
+        return self._open(worker)
+
+    def _open(self, worker: int) -> Running:
+        """The backend of the spec; what the runtime says it computes in is kept, and told if not as asked."""
+        running = as_running(self._open_backend(self._placed(worker)))
+        spec = self.spec
+        if running.computes != spec.computed.dtype:
+            why = spec.computed.why or "so its runtime says"
+            spec = self._settle(computed=Computed(dtype=running.computes, why=why))
+        if spec.computed.dtype != spec.dtype:
+            warn_once(
+                f"{spec.name} computes in {spec.computed.dtype} on {spec.backend}, where "
+                f"dtype={spec.dtype!r} was asked for: {spec.computed.why}"
+            )
+        elif spec.computed.slow:
+            warn_once(
+                f"{spec.name} computes in {spec.dtype} on {spec.backend}, as asked, and takes longer than in "
+                f"float32: {spec.computed.why}"
+            )
+        return running
+
+    def _placed(self, worker: int) -> S:
+        """The spec for one of the devices that was asked for; its precision is remembered."""
+        spec = self.spec
+        self._precisions[worker] = spec.dtype
+        if spec.backend != "torch":
+            self._devices = ("cpu",)
+            return spec
+        from pertinence.local.runtimes.torch.devices import places, put
+
+        self._devices = places(spec.device)
+        return put(spec, self._devices[worker])
+
+    def _goes_on_in_float32(self, worker: int, failed: Running, why: str) -> bool:
+        """Whether a device runs the model in float32 now, after `failed` gave no numbers there.
+
+        It does if the precision was nobody's wish. A batch that was on its way when another one gave no
+        numbers finds the model changed already; each device has its own to change.
+        """
+        if self._options.dtype != "auto":
+            return False
+        if self._running.get(worker) is failed:
+            precision, spec = self._precisions[worker], self.spec
+            if precision == "float32":
+                return False
+            if spec.dtype == precision:
+                _log.warning("%s %s in %s and goes on in float32", spec.name, why, precision)
+                self._settle(dtype="float32", why=f"{precision} {why}")
+            self._close(worker)
+        return True
+
+    def _close(self, worker: int) -> None:
+        running = self._running.pop(worker, None)
+        if running is not None:
+            running.close()
+
+    def _settle(self, **changes: Any) -> S:
+        if "dtype" in changes:
+            changes["computed"] = Computed(dtype=changes["dtype"])
+        with self._finding:
+            assert self._spec is not None
+            self._spec = replace(self._spec, **changes)
+            return self._spec
+
+    def _loaded(self, worker: int) -> Running:
+        if worker not in self._running:
+            self.load(worker)
+        return self._running[worker]
+
+    def _encoder(self) -> E:
+        if self._tokens is None:
+            self._tokens = self._read_tokenizer(self.spec)
+        return self._tokens
