@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(report.text(), flush=True)
         print(f"Saved: {report.save(asked.save)}\n", flush=True)
         if asked.write_docs:
-            write_docs(report, sys.argv[1:] if arguments is None else arguments)
+            write_docs(report, sys.argv[1:] if arguments is None else arguments, name=asked.block)
         met = met and all(target.met for target in report.targets)
     return 0 if met else 1
 
@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--anyway", action="store_true", help="measure though the machine is busy")
     parser.add_argument("--patience", type=float, default=0, metavar="MINUTES", help="wait so long for quiet")
     parser.add_argument("--write-docs", action="store_true", help=f"put the tables into {PAGE.name} too")
+    parser.add_argument("--block", metavar="NAME", help="with --write-docs: into this block of the page")
     parser.add_argument("--save", type=Path, default=RESULTS, help="folder for the figures as JSON")
     parser.add_argument("--rounds", type=int, help="rounds of a timing, where the default is not wanted")
     parser.add_argument("--models", nargs="+", help="speed: shapes of tests/support/models.py, or `default`")

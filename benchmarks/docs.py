@@ -13,18 +13,19 @@ __all__ = ["PAGE", "block", "replaced", "write_docs"]
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
-def write_docs(report: Report, arguments: Sequence[str], page: Path = PAGE) -> None:
+def write_docs(report: Report, arguments: Sequence[str], page: Path = PAGE, name: str | None = None) -> None:
     """Replace the report's block of the page, and lay its pictures beside the page.
 
     Args:
         report: what was measured.
         arguments: of the command that measured it.
         page: has a block of that name already.
+        name: of the block; the report's own if none is given. Another kind of processor has another block.
 
     Raises:
         ValueError: it has not.
     """
-    text = replaced(page.read_text("utf-8"), report.name, block(report, arguments))
+    text = replaced(page.read_text("utf-8"), name or report.name, block(report, arguments))
     report.draw(page.parent)
     page.write_text(text, encoding="utf-8")
 
