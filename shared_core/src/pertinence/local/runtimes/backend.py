@@ -1,4 +1,4 @@
-"""The protocol of a backend, and the opening of the backend that a spec names."""
+"""Protocol of a backend, and functions that open the backend that a spec names."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ __all__ = ["Backend", "open_backend", "open_embedding_backend"]
 
 
 class Backend(Protocol):
-    """A loaded model. Only one thread uses it."""
+    """Protocol of a loaded model. Only one thread uses it."""
 
     batch_tokens: int
-    """Tokens, padding included, that one batch should hold on this device."""
+    """Number of tokens that one batch should hold on this device, including padding."""
     width_multiple: int
-    """Batches are padded to a multiple of so many tokens."""
+    """Number that the width of a padded batch, in tokens, is a multiple of."""
     computes: Dtype
-    """The precision that its products of weights are computed in, as far as the runtime tells."""
+    """Precision of the products of weights, as far as the runtime reports it."""
 
     def run(self, batch: Batch) -> Float32:
-        """Raw outputs, float32 of shape (rows, labels), or vectors of shape (rows, dims)."""
+        """Return raw outputs, float32 of shape (rows, labels), or vectors of shape (rows, dims)."""
 
     def close(self) -> None:
-        """Give the model's memory back."""
+        """Free the model's memory."""
 
 
 def open_backend(spec: ModelSpec) -> Backend:
@@ -39,7 +39,7 @@ def open_backend(spec: ModelSpec) -> Backend:
         MissingExtraError: the backend is not installed.
         ModelError: the files cannot be loaded.
     """
-    # Each runtime is imported by its own file alone, when it is first needed.
+    # Each runtime is imported only by its own module, when it is first needed.
     if spec.backend == "torch":
         from pertinence.local.runtimes.torch.backend import TorchBackend
 
@@ -48,7 +48,7 @@ def open_backend(spec: ModelSpec) -> Backend:
 
 
 def open_embedding_backend(spec: EmbedderSpec) -> Backend:
-    """Load the embedding model that `spec` describes; `run` gives its pooled vectors.
+    """Load the embedding model that `spec` describes; its `run` returns pooled vectors.
 
     Raises:
         MissingExtraError: the backend is not installed.
@@ -62,7 +62,7 @@ def open_embedding_backend(spec: EmbedderSpec) -> Backend:
 
 
 def _open_network(spec: ModelSpec, reader: Reader) -> Backend:
-    """The network on a runtime that reads it from a file, and what reads its output."""
+    """Open the network on a runtime that reads it from a file; `reader` turns its output into rows."""
     if spec.backend == "onnx":
         from pertinence.local.runtimes.onnx import OnnxBackend
 

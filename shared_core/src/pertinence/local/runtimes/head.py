@@ -1,4 +1,4 @@
-"""From the token vectors of a network to one vector per text: pooling and what comes after, in numpy."""
+"""Pooling and later modules of an embedding model, in numpy: token vectors in, one vector per text out."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ __all__ = ["Head"]
 Step = Callable[[Float32], Float32]
 Mask = npt.NDArray[np.int64]
 
-# What exporters call them: optimum, sentence-transformers.
+# Names of the token vectors in files exported by optimum and by sentence-transformers.
 _TOKEN_VECTORS = ("last_hidden_state", "token_embeddings")
-# A sum over no token at all is divided by this, as sentence-transformers does: the vector is zero.
+# Lower bound for the sum of weights, as in sentence-transformers: with no token, the vector is zero.
 _LEAST_WEIGHT = np.float32(1e-9)
-# torch's default, which sentence-transformers' LayerNorm keeps.
+# torch's default, which sentence-transformers' LayerNorm uses.
 _EPSILON = np.float32(1e-5)
 
 _erf = np.vectorize(math.erf, otypes=[np.float32])
@@ -40,10 +40,10 @@ _ACTIVATIONS: Mapping[str, Step] = {
 
 
 class Head:
-    """What follows the network, less a closing Normalize.
+    """Pooling and the modules after it, except a Normalize that comes last.
 
     Raises:
-        ModelError: weights of a module are missing or of other shapes than its settings say.
+        ModelError: weights of a module are missing or differ in shape from the module's settings.
     """
 
     def __init__(self, chain: Chain) -> None:
@@ -52,7 +52,9 @@ class Head:
         self._steps = [_step(module) for module in chain.further]
 
     def pick(self, outputs: Mapping[str, int]) -> int:
-        """The place of the token vectors among a network's outputs, told by name or by having three axes.
+        """Return the index of the token vectors among a network's outputs.
+
+        They are recognized by name, or by having three axes.
 
         Raises:
             ModelError: there is no such output.
@@ -64,10 +66,10 @@ class Head:
         return list(outputs).index(names[0])
 
     def rows(self, tokens: Float32, batch: Batch) -> Float32:
-        """Vectors of shape (rows, dims) from token vectors of shape (rows, tokens, width).
+        """Return vectors of shape (rows, dims) from token vectors of shape (rows, tokens, width).
 
         Raises:
-            ModelError: the network's token vectors are of another width than the pooling's.
+            ModelError: the width of the token vectors differs from the width that the pooling expects.
         """
         assert isinstance(batch, TextBatch)
         if tokens.ndim != 3 or tokens.shape[2] != self._width:
@@ -97,7 +99,7 @@ def _max(tokens: Float32, mask: Mask) -> Float32:
 
 
 def _weighted(tokens: Float32, weights: Mask) -> tuple[Float32, Float32]:
-    """The weighted sum of shape (rows, width), and the sum of the weights of shape (rows, 1)."""
+    """Return the weighted sum, of shape (rows, width), and the sum of the weights, of shape (rows, 1)."""
     floats = weights.astype(np.float32)
     sums = (floats[:, None, :] @ tokens)[:, 0]
     return sums, np.maximum(floats.sum(axis=1, keepdims=True), _LEAST_WEIGHT)

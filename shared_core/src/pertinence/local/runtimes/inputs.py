@@ -1,4 +1,4 @@
-"""The inputs of exported networks: the names that exporters give them, and what of a batch each one reads."""
+"""Inputs of exported networks: their names, and the field of a batch that each one reads."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _FIELDS = {"input_ids": "ids", "attention_mask": "mask", "token_type_ids": "type
 
 
 def read_by(spec: ModelSpec, names: Sequence[str]) -> dict[str, str]:
-    """The field of a `Batch` that each of a network's inputs reads, in the order of the inputs.
+    """Return the field of a `Batch` that each input of a network reads, in the order of the inputs.
 
     Raises:
-        ModelError: the network asks for something else.
+        ModelError: the network has an unknown input.
     """
     for name in names:
         if name not in _FIELDS:
@@ -27,7 +27,7 @@ def read_by(spec: ModelSpec, names: Sequence[str]) -> dict[str, str]:
 
 
 def one_by_one(batch: Batch) -> Iterator[Batch]:
-    """The rows of a batch, each as a batch without padding."""
+    """Yield the rows of a batch, each as a batch without padding."""
     arrays = {field.name: getattr(batch, field.name) for field in fields(batch)}
     for row, length in enumerate(batch.mask.sum(axis=1)):
         yield replace(batch, **{name: array[row : row + 1, :length] for name, array in arrays.items()})

@@ -18,14 +18,15 @@ from pertinence.scorer import Float32
 
 __all__ = ["OnnxBackend", "open_session"]
 
-# Its fused form of addition and layer norm takes nine times as long as the two: 13% of a run of MiniLM.
+# The fused form of addition and layer norm takes nine times as long as the two separate operators. That is
+# 13% of a run of MiniLM.
 _SLOWER = ["SkipLayerNormFusion"]
 
 
 class OnnxBackend:
-    """A session of onnxruntime over the model's ONNX file, or over one converted from its weights."""
+    """Session of onnxruntime over the model's own ONNX file, or over one converted from its weights."""
 
-    # Activations of so few tokens stay in the caches of a core: 1,024 are 10% slower, 4,096 up to 30%.
+    # The activations of 512 tokens fit in the caches of a core: 1,024 are 10% slower, 4,096 up to 30%.
     batch_tokens = 512
     width_multiple = 1
 
@@ -35,13 +36,14 @@ class OnnxBackend:
         self._fields = read_by(spec, [item.name for item in self._session.get_inputs()])
         outputs = {item.name: len(item.shape) for item in self._session.get_outputs()}
         self._reader, self._output = reader, list(outputs)[reader.pick(outputs)]
-        # In int8 files of other makers one scale serves all activations of a run, and in ours the last bit of
-        # a float may turn a rounding: a score would depend on the batch's other pairs. So pairs run alone,
-        # without padding; that costs 5% of long pairs' time and 20% of short ones'.
+        # In int8 files from other sources, one scale serves all activations of a run. In ours, the last bit
+        # of a float may change a rounding. Either way a score would depend on the other pairs of the batch.
+        # So pairs run one at a time, without padding. That costs 5% of the time of long pairs and 20% of
+        # short ones.
         self._alone = spec.dtype == "int8"
 
     def run(self, batch: Batch) -> Float32:
-        """Raw outputs, float32 of shape (rows, labels), or vectors of shape (rows, dims)."""
+        """Return raw outputs, float32 of shape (rows, labels), or vectors of shape (rows, dims)."""
         if not self._alone:
             return self._rows(batch)
         return np.concatenate([self._rows(each) for each in one_by_one(batch)])
@@ -52,22 +54,22 @@ class OnnxBackend:
         return self._reader.rows(values, batch)
 
     def close(self) -> None:
-        """Give the model's memory back."""
+        """Free the model's memory."""
         del self._session
 
 
 def open_session(path: Path) -> onnxruntime.InferenceSession:
-    """Open a network as the backend runs it.
+    """Open a network with the settings that the backend uses.
 
     Raises:
         ModelError: onnxruntime cannot load the file.
     """
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 3
-    # Weights stored in int8 are turned into float32 once, at load, rather than at every run.
+    # Convert weights stored in int8 to float32 once, at load, rather than at every run.
     settings.add_session_config_entry("session.disable_quant_qdq", "1")
-    # Without VNNI, x86 adds two products of uint8 and int8 in 16 bits, where they saturate. So have such
-    # products widened first. onnxruntime ignores this on a processor that needs it not.
+    # Without VNNI, x86 adds two products of uint8 and int8 in 16 bits, where they saturate. This setting
+    # widens such products first. onnxruntime ignores it on a processor that does not need it.
     settings.add_session_config_entry("session.x64quantprecision", "1")
     here = cores()
     settings.intra_op_num_threads = here.threads
@@ -82,12 +84,13 @@ def open_session(path: Path) -> onnxruntime.InferenceSession:
 
 
 def _affinities(here: Cores) -> str:
-    """Keep threads on the fast cores of a hybrid processor, in onnxruntime's form; empty elsewhere.
+    """Return a setting that keeps threads on the fast cores of a hybrid processor.
 
-    The first thread is the caller's, which onnxruntime does not place. The others may run on any fast core.
+    It is in onnxruntime's format, and empty on other processors. The first thread is the caller's, which
+    onnxruntime does not pin. The others may run on any fast core.
     """
     if not here.hybrid:
         return ""
-    # It counts processors from 1.
+    # onnxruntime counts processors from 1.
     fast = ",".join(str(number + 1) for number in here.fast)
     return ";".join([fast] * (here.threads - 1))

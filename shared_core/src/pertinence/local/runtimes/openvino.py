@@ -28,31 +28,31 @@ except ImportError as error:
 __all__ = ["OpenvinoBackend"]
 
 _log = logging.getLogger(__name__)
-# Activations are quantised in groups of so many numbers of one token, each with a scale of its own: so a
-# score does not depend on the rest of the batch. Of 32 to 768, 64 and 128 are the fastest.
+# Size of the groups in which the activations of one token are quantized. Each group has its own scale, so a
+# score does not depend on the rest of the batch. Of the sizes 32 to 768, 64 and 128 are the fastest.
 _GROUP = 64
 _TOLD: dict[Dtype, openvino.Type] = {"bfloat16": openvino.Type.bf16, "float16": openvino.Type.f16}
 _PRECISION = {"float32": "f32", "bfloat16": "bf16", "int8": "bf16"}
 
 
 class OpenvinoBackend:
-    """A compiled model of OpenVINO over the model's own file, or over one converted from its weights."""
+    """Compiled OpenVINO model over the model's own file, or over one converted from its weights."""
 
-    # Vectors of 16 numbers: with widths of whole vectors, padding adds zeros to sums and changes no order
-    # of theirs, so a score is the same to the last bit whatever the batch is padded to, where the processor
-    # has products of that precision. With any width, a bfloat16 logit moved by up to .017 of the spread, an
-    # int8 one by .047.
+    # Width of vectors of 16 numbers. If the batch width is a multiple of it, padding only adds zeros to
+    # sums and does not change their order. A score is then the same to the last bit, whatever the padding,
+    # if the processor has products of that precision. With arbitrary widths, a bfloat16 logit moved by up
+    # to .017 of the spread, an int8 one by .047.
     width_multiple = 16
 
     def __init__(self, spec: ModelSpec, reader: Reader) -> None:
-        # From there on it hardly matters, for MiniLM as for CamemBERT: 512 take 5 to 10% longer.
+        # Larger batches gain little, for MiniLM and CamemBERT alike; 512 tokens take 5 to 10% longer.
         self.batch_tokens = 1024 if spec.dtype == "float32" else 2048
         path = network_file(spec, "openvino", spec.dtype)
         core = openvino.Core()
         try:
             network = core.read_model(path)
             if spec.dtype != "int8":
-                # Weights stored in int8 are turned into float32 once, rather than at every run.
+                # Convert weights stored in int8 to float32 once, rather than at every run.
                 passes = Manager()
                 passes.register_pass(ConstantFolding())
                 passes.run_passes(network)
@@ -66,22 +66,23 @@ class OpenvinoBackend:
         self._fields = read_by(spec, [item.get_any_name() for item in compiled.inputs])
 
     def run(self, batch: Batch) -> Float32:
-        """Raw outputs, float32 of shape (rows, labels), or vectors of shape (rows, dims)."""
+        """Return raw outputs, float32 of shape (rows, labels), or vectors of shape (rows, dims)."""
         inputs = [getattr(batch, field) for field in self._fields.values()]
         outputs = self._request.infer(inputs, share_inputs=True, share_outputs=True)
         values = np.asarray(outputs[self._output], dtype=np.float32)
-        # A copy, because the next run writes where this one's output is.
+        # Copy the rows, because the next run overwrites the memory of this output.
         return np.array(self._reader.rows(values, batch))
 
     def close(self) -> None:
-        """Give the model's memory back."""
+        """Free the model's memory."""
         del self._request
 
 
 def _computes(spec: ModelSpec, compiled: Any) -> Dtype:
-    """The precision of the products of weights, as the compiled model tells it."""
+    """Return the precision of the products of weights, as the compiled model reports it."""
     if spec.dtype == "int8":
-        # It tells the precision of the rest alone. Whether its products are int8 depends on the processor.
+        # OpenVINO reports only the precision of the remaining operations. Whether the products are int8
+        # depends on the processor.
         return spec.computed.dtype
     told = compiled.get_property("INFERENCE_PRECISION_HINT")
     return next((dtype for dtype, kind in _TOLD.items() if told == kind), "float32")
@@ -93,7 +94,7 @@ def _name(output: Any, place: int) -> str:
 
 
 def _axes(output: Any) -> int:
-    """How many axes it has; 0 if that is not known before it is run."""
+    """Return the number of axes of an output; 0 if it is not known before a run."""
     shape = output.partial_shape
     return len(shape) if shape.rank.is_static else 0
 
@@ -106,7 +107,7 @@ def _settings(spec: ModelSpec) -> dict[str, Any]:
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": _PRECISION[spec.dtype],
         "INFERENCE_NUM_THREADS": here.threads,
-        # Pinned threads of two models, or of two processes, would sit on the same cores.
+        # Pinned threads of two models or processes would share the same cores.
         "ENABLE_CPU_PINNING": False,
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP if spec.dtype == "int8" else 0,
         "CACHE_DIR": str(compiled_folder("openvino", spec.options.cache_folder)),

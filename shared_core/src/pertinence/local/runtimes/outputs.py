@@ -1,4 +1,4 @@
-"""The outputs of exported networks: which of them is read, and what rows are made of it."""
+"""Outputs of exported networks: the output that is read, and the rows made from it."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ __all__ = ["Logits", "Reader"]
 
 
 class Reader(Protocol):
-    """What makes rows of a network's output."""
+    """Protocol of an object that turns a network's output into rows."""
 
     def pick(self, outputs: Mapping[str, int]) -> int:
-        """The place of the output to read, of those with these names and numbers of axes.
+        """Return the index of the output to read, given the names and numbers of axes of all outputs.
 
         Raises:
-            ModelError: none of them will do.
+            ModelError: no output is suitable.
         """
 
     def rows(self, values: Float32, batch: Batch) -> Float32:
-        """One row of floats for each row of the batch."""
+        """Return one row of floats for each row of the batch."""
 
 
 class Logits:
-    """The first output as it is: one row of logits each."""
+    """Reader that returns the first output unchanged: one row of logits per pair."""
 
     def pick(self, outputs: Mapping[str, int]) -> int:
-        """The first."""
+        """Return 0, the index of the first output."""
         return 0
 
     def rows(self, values: Float32, batch: Batch) -> Float32:
-        """Shape (rows, labels)."""
+        """Return logits of shape (rows, labels)."""
         return values.reshape(len(batch.ids), -1)

@@ -1,4 +1,4 @@
-"""Batches on their way through a backend: started, perhaps several ahead, and collected later."""
+"""Batches in flight on a backend: several may be started before the first is collected."""
 
 from __future__ import annotations
 
@@ -31,42 +31,42 @@ __all__ = [
     "size",
 ]
 
-# One row of floats each; where some could not be computed, a list in which errors take their places.
+# One row of floats per sequence; if some could not be computed, a list with errors in their positions.
 Rows = Float32 | Sequence[Float32 | ModelError]
-# Waits for a batch and gives its rows.
+# Function that waits for a batch and returns its rows.
 Collect = Callable[[], Rows]
 
 
 @runtime_checkable
 class Running(Protocol):
-    """A loaded model that is fed batch by batch. Only one thread uses it."""
+    """Protocol of a loaded model that receives one batch after another. Only one thread uses it."""
 
     ahead: int
-    """How many batches may be started before the first is collected."""
+    """Number of batches that may be started before the first is collected."""
     packs: bool
-    """It reads `Packed` batches; else padded ones."""
+    """True if it reads `Packed` batches, False if it reads padded ones."""
     lost: bool
-    """It cannot run any more, and must be opened again."""
+    """True if it cannot run any more and must be opened again."""
     batch_tokens: int
-    """Tokens that one batch should hold on this device."""
+    """Number of tokens that one batch should hold on this device."""
     width_multiple: int
-    """Padded batches have a multiple of so many tokens."""
+    """Number that the width of a padded batch, in tokens, is a multiple of."""
     computes: Dtype
-    """The precision that its products of weights are computed in, as far as the runtime tells."""
+    """Precision of the products of weights, as far as the runtime reports it."""
 
     @property
     def fitting(self) -> int | None:
-        """The most tokens that one batch may hold since memory ran out; None if it never did."""
+        """Maximum number of tokens per batch since memory ran out; None if it never did."""
 
     def start(self, batch: Batch | Packed) -> Collect:
-        """Hand a batch to the device."""
+        """Send a batch to the device and return a function that waits for its rows."""
 
     def close(self) -> None:
-        """Give the model's memory back."""
+        """Free the model's memory."""
 
 
 class OnHost:
-    """A backend that computes where it is called, when its rows are collected."""
+    """Adapter for a backend that computes in the calling thread, when the rows are collected."""
 
     ahead, packs, lost, fitting = 1, False, False, None
 
@@ -77,26 +77,26 @@ class OnHost:
         self.computes = backend.computes
 
     def start(self, batch: Batch | Packed) -> Collect:
-        """Nothing yet."""
+        """Return a function that runs the batch; nothing is computed before it is called."""
         assert isinstance(batch, Batch)
         return partial(self._backend.run, batch)
 
     def close(self) -> None:
-        """Give the model's memory back."""
+        """Free the model's memory."""
         self._backend.close()
 
 
 class Shrinking:
-    """Hands batches to a device, and smaller ones from the first time that its memory runs out.
+    """Launcher of batches on a device that uses smaller batches once the device's memory has run out.
 
-    A batch that does not fit is split until its parts do, so nobody's rows are lost; a single sequence
-    that does not fit fails alone.
+    A batch that does not fit is split until its parts fit, so no rows are lost. A single sequence that does
+    not fit fails alone.
 
     Args:
-        launch: hands one batch to the device.
-        is_full: whether an error says that memory ran out.
-        relieve: gives unused memory back to the device.
-        describe: the device and its memory, for the error.
+        launch: function that sends one batch to the device.
+        is_full: function that checks whether an error says that memory ran out.
+        relieve: function that returns unused memory to the device.
+        describe: function that describes the device and its memory, for the error.
     """
 
     def __init__(
@@ -114,20 +114,21 @@ class Shrinking:
         self.fitting: int | None = None
 
     def start(self, batch: Batch | Packed) -> Collect:
-        """Hand a batch, or parts of it, to the device.
+        """Send a batch to the device, split into parts if memory runs out.
 
         Raises:
-            Exception: whatever the device raises, but for a lack of memory.
+            Exception: any error of the device except a lack of memory.
         """
         try:
             return self._launch(batch)
         except Exception as error:
             if not self._is_full(error):
                 raise
-        # Outside the handler: a traceback that is being handled keeps the tensors of the failed run.
+        # Do this outside the handler: a traceback that is being handled keeps the tensors of the failed
+        # run.
         self._relieve()
         rows, tokens = size(batch)
-        # Half of what did not fit, which may be less than what was allowed.
+        # Half of the batch that did not fit, which may be below the previous limit.
         self.fitting = max(1, min(self.fitting or tokens, tokens // 2))
         if rows == 1:
             refused = ModelError(f"one text of {tokens:,} tokens does not fit into {self._describe()}")
@@ -137,24 +138,28 @@ class Shrinking:
 
 
 def as_running(backend: Backend | Running) -> Running:
-    """The backend, ready to be fed."""
+    """Return the backend as a `Running`, wrapped in `OnHost` if it is not one already."""
     return backend if isinstance(backend, Running) else OnHost(backend)
 
 
 def all_finite(rows: Rows) -> bool:
-    """Whether there is no NaN or infinity in what was computed."""
+    """Check that the computed rows hold no NaN or infinity."""
     if isinstance(rows, np.ndarray):
         return bool(np.isfinite(rows).all())
     return all(isinstance(row, ModelError) or np.isfinite(row).all() for row in rows)
 
 
 def size(batch: Batch | Packed) -> tuple[int, int]:
-    """Rows and tokens, padding included."""
+    """Return the numbers of rows and of tokens, including padding."""
     return (batch.rows, len(batch.ids)) if isinstance(batch, Packed) else (len(batch.ids), batch.ids.size)
 
 
 def halves(batch: Batch | Packed) -> Iterator[Batch | Packed]:
-    """Two batches of about as many tokens each, in the order of their rows; of a single row, itself."""
+    """Split a batch in two, in the order of its rows; a single row is yielded unchanged.
+
+    The halves of a packed batch hold about as many tokens each; those of a padded batch hold about as many
+    rows.
+    """
     if isinstance(batch, Packed):
         yield from batch.halves()
         return
@@ -175,6 +180,9 @@ def _joined(parts: Sequence[Rows]) -> Rows:
 
 
 def last_line(error: BaseException) -> str:
-    """What a runtime's error comes down to: before it stand the places that it came through."""
+    """Return the last line of a runtime's error, which states the cause.
+
+    The lines before it name the code locations that the error passed through.
+    """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

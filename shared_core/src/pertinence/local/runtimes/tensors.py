@@ -1,4 +1,4 @@
-"""Weights of a module beside the network, as numpy arrays; those of today need no torch to be read."""
+"""Weights of modules outside the network, as numpy arrays; the safetensors format is read without torch."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
 
 def read_tensors(folder: Path) -> dict[str, Float32]:
-    """The tensors of `model.safetensors` or `pytorch_model.bin` in this folder, in float32, by name.
+    """Return the tensors of `model.safetensors` or `pytorch_model.bin` in this folder, in float32, by name.
 
     Raises:
         ModelError: there is no such file, or it cannot be read.
-        MissingExtraError: it is a `pytorch_model.bin`, which torch alone reads.
+        MissingExtraError: the file is a `pytorch_model.bin`, which requires torch.
     """
     file = folder / "model.safetensors"
     if not file.is_file():
@@ -37,7 +37,10 @@ def read_tensors(folder: Path) -> dict[str, Float32]:
 
 
 def _safetensors(content: bytes) -> dict[str, Float32]:
-    """The form: eight bytes with the length of a header in JSON, then that, then the tensors."""
+    """Parse the safetensors format.
+
+    The content is eight bytes with the length of the header, then the header in JSON, then the tensors.
+    """
     start = 8 + int.from_bytes(content[:8], "little")
     found = {}
     for name, told in json.loads(content[8:start]).items():

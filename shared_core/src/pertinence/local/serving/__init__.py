@@ -1,1 +1,1 @@
-"""Models in service: requests, the scheduler, and the scorers that callers hold."""
+"""Serving of local models: requests, the scheduler, and the scorers that callers hold."""

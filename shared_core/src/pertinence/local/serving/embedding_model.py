@@ -1,4 +1,4 @@
-"""An embedding model as the scheduler wants it."""
+"""Embedding model in the form that the scheduler uses."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ __all__ = ["EmbeddingModel"]
 
 
 class EmbeddingModel(LocalModel[EmbedderSpec, SequenceEncoder]):
-    """A model of vectors: single texts in, one pooled row each out, before any closing Normalize.
+    """Embedding model that takes single texts and returns one pooled row per text.
 
-    A request's texts share a role as a reranker's share a query: it stands in the query's place.
+    A Normalize that comes last is left out. All texts of a request share one role, just as the texts of a
+    reranking request share one query. The role is passed in the field that holds the query.
     """
 
     def encode_query(self, query: str, limits: PairLimits) -> PromptedTexts:
-        """What makes sequences of texts that all have the role `query`, behind the prompt for it."""
+        """Return an encoder for texts of the role `query`, behind the prompt of that role."""
         return self._encoder().prompted(self.spec.prompts[query], limits)
 
     def pad(self, pairs: Sequence[Pair[Any]], worker: int = 0) -> TextBatch | Packed:
-        """Arrays as the network and the pooling read them."""
+        """Build the arrays that the network and the pooling read."""
         batch = super().pad(pairs, worker)
         prompts = np.array([[pair.boundary] for pair in pairs], dtype=np.int64)
         if isinstance(batch, Packed):

@@ -1,4 +1,4 @@
-"""Whose texts are tokenised next, a chunk at a time (pure; no threads)."""
+"""Order in which requests are tokenized, a chunk of texts at a time (pure; no threads)."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ __all__ = ["Turns"]
 
 
 class Turns(Generic[Owner]):
-    """Whose texts are tokenised next, a chunk at a time, and when it has been enough for now.
+    """Queue that decides which request is tokenized next, a chunk at a time, and when tokenizing pauses.
 
-    Requests that have not begun go first, in their order; among the others, the one with the fewest
-    tokens waiting for the model. One that has nothing waiting takes turns with those that have not
-    begun, so that none starves.
+    New requests, which have no texts tokenized yet, go first, in their order. Among the others, the one
+    with the fewest tokens waiting for the model goes next. If it has no tokens waiting, it alternates with
+    the new requests, so that it does not starve.
 
     Args:
-        room: tokens that may wait for the model before requests that have begun pause. Those that
-            have nothing waiting go on up to twice as many; then nobody does.
+        room: number of tokens waiting for the model above which requests that have begun pause. New
+            requests and requests with nothing waiting continue up to twice that number; then all pause.
     """
 
     def __init__(self, room: int) -> None:
@@ -32,23 +32,25 @@ class Turns(Generic[Owner]):
         return bool(self._new or self._begun)
 
     def join(self, owner: Owner) -> None:
-        """`owner` has texts, and none of them is tokenised yet."""
+        """Add `owner`, none of whose texts is tokenized yet."""
         self._new[owner] = None
 
     def again(self, owner: Owner) -> None:
-        """`owner`, whose turn it was, has more texts."""
+        """Put `owner` back in the queue after its turn, because it has more texts."""
         self._begun[owner] = None
 
     def drop(self, owner: Owner) -> None:
-        """`owner` wants no more turns."""
+        """Remove `owner` from the queue."""
         self._new.pop(owner, None)
         self._begun.pop(owner, None)
 
     def next(self, waiting: Waiting[Owner]) -> Owner | None:
-        """Whose turn it is, no longer in line; None if nobody's before the model has run some more.
+        """Remove and return the next request to tokenize; None if tokenizing must pause.
+
+        It must pause when enough tokens wait, until the model has run more of them.
 
         Args:
-            waiting: what has been tokenised and not run.
+            waiting: the pairs that are tokenized and not yet run.
         """
         if waiting.tokens >= 2 * self._room:
             return None

@@ -1,4 +1,4 @@
-"""Futures that others may answer first: by cancelling them, or by closing what was to answer them."""
+"""Helpers for futures that may already be done, because they were cancelled or their model was closed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def answer(future: Future[T], result: T) -> None:
-    """Set the result, unless there is an answer already: that one stands."""
+    """Set the result, unless the future is already done."""
     try:
         future.set_result(result)
     except InvalidStateError:
@@ -23,7 +23,7 @@ def answer(future: Future[T], result: T) -> None:
 
 
 def fail(future: Future[T], error: Exception) -> None:
-    """Set the error, unless there is an answer already: that one stands."""
+    """Set the error, unless the future is already done."""
     try:
         future.set_exception(error)
     except InvalidStateError:
@@ -31,9 +31,10 @@ def fail(future: Future[T], error: Exception) -> None:
 
 
 def let_go(error: BaseException) -> None:
-    """Forget what lies in the frames that an error came through: whoever keeps the error would keep it too.
+    """Clear the local variables of the frames in an error's traceback and in those of its causes.
 
-    Half a model and the tensors of a failed run lie there, in memory that the next try needs.
+    They can hold a half-loaded model or the tensors of a failed run. Code that keeps the error would keep
+    that memory too, and the next attempt needs it.
     """
     seen: set[int] = set()
     link: BaseException | None = error
@@ -44,11 +45,13 @@ def let_go(error: BaseException) -> None:
 
 
 def told(error: BaseException, name: str) -> Exception:
-    """The error for one caller: of our hierarchy, and its own object, so that tracebacks stay apart.
+    """Return a separate copy of the error for one caller, as a `PertinenceError`.
+
+    Each caller gets its own object, so that tracebacks do not mix.
 
     Args:
-        error: what went wrong.
-        name: of the model that failed, for errors that are not of our hierarchy.
+        error: the error that occurred.
+        name: name of the model that failed, used in the message if the error is not a `PertinenceError`.
     """
     if isinstance(error, PertinenceError):
         own: Exception = copy.copy(error)

@@ -1,4 +1,7 @@
-"""A model of this machine as the scheduler wants it: a spec, a tokenizer and a backend, each loaded once."""
+"""Local model in the form that the scheduler uses: a spec, a tokenizer and a backend per device.
+
+Each is loaded once, on first use.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 class Encoder(Protocol):
-    """A tokenizer, for all that padding needs to know of it."""
+    """Protocol for the part of a tokenizer that padding needs."""
 
     @property
     def text_type(self) -> int:
@@ -37,10 +40,11 @@ E = TypeVar("E", bound=Encoder)
 
 
 class LocalModel(ABC, Generic[S, E]):
-    """Everything that one kind of model needs on this machine, loaded part by part when first used.
+    """Base class of models on this machine; each part is loaded on first use.
 
-    Several threads share it: one tokenises, and one for each device runs; they meet only in finding the
-    files. The devices are numbered as workers, from 0.
+    Several threads share an instance: one tokenizes, and one per device runs the model. Finding the files
+    and counting rows are guarded by a lock. Devices are numbered from 0; a device number is called
+    `worker`.
     """
 
     def __init__(self, options: Options) -> None:
@@ -55,26 +59,26 @@ class LocalModel(ABC, Generic[S, E]):
 
     @abstractmethod
     def _find(self, options: Options) -> S:
-        """What the model's files say."""
+        """Read the spec from the model's files."""
 
     @abstractmethod
     def _read_tokenizer(self, spec: S) -> E:
-        """Its tokenizer, as this kind of model needs it."""
+        """Load the tokenizer in the form that this kind of model needs."""
 
     @abstractmethod
     def _open_backend(self, spec: S) -> Backend:
-        """Its network, loaded."""
+        """Load the network and return its backend."""
 
     @property
     def spec(self) -> S:
-        """Where the files are and how they are run; found on first use."""
+        """Spec of the model: where its files are and how they are run. It is resolved on first use."""
         with self._finding:
             if self._spec is None:
                 self._spec = self._find(self._options)
             return self._spec
 
     def load(self, worker: int = 0) -> None:
-        """Load tokenizer and network, or the network anew on a device that failed."""
+        """Load the tokenizer and the network, or reload the network on a device that failed."""
         running = self._running.get(worker)
         if running is not None and running.lost:
             self._close(worker)
@@ -84,25 +88,29 @@ class LocalModel(ABC, Generic[S, E]):
 
     @property
     def workers(self) -> int:
-        """How many devices run it; known when the first has loaded it."""
+        """Number of devices that run the model; known once the first device has loaded it."""
         return len(self._devices)
 
     def ahead(self, worker: int = 0) -> int:
-        """How many batches may be on their way through a device at once."""
+        """Return how many batches a device may have in flight at once."""
         return self._loaded(worker).ahead
 
     def packs(self, worker: int = 0) -> bool:
-        """Whether a device reads batches without padding."""
+        """Check whether a device reads packed batches, without padding."""
         return self._loaded(worker).packs
 
     def batch_tokens(self, worker: int = 0) -> int:
-        """Tokens of a batch: what the user asked for, or what suits the device, as far as it fits."""
+        """Return the number of tokens per batch.
+
+        This is the number in the options, or the default of the device. It is lowered to what fits in
+        memory if memory has run out before.
+        """
         running = self._loaded(worker)
         wanted = self._options.batch_tokens or running.batch_tokens
         return wanted if running.fitting is None else min(wanted, running.fitting)
 
     def pad(self, pairs: Sequence[Pair[Any]], worker: int = 0) -> Batch | Packed:
-        """Arrays as the network on a device reads them."""
+        """Build the arrays that the network reads on a device, packed or padded."""
         spec, running = self.spec, self._loaded(worker)
         text_type = self._encoder().text_type if spec.token_types else 0
         if running.packs:
@@ -116,7 +124,7 @@ class LocalModel(ABC, Generic[S, E]):
         )
 
     def start(self, pairs: Sequence[Pair[Any]], worker: int = 0) -> Collect:
-        """Hand a batch to a device; what is given back waits for its rows, in the order of `pairs`."""
+        """Send a batch to a device and return a function that waits for its rows, in the order of `pairs`."""
         with self._finding:
             self.rows_run += len(pairs)
         running = self._loaded(worker)
@@ -126,8 +134,9 @@ class LocalModel(ABC, Generic[S, E]):
             try:
                 given = collect()
             except RuntimeError as error:
-                # For a processor with AMX, OpenVINO 2026.4 compiles a bfloat16 network that cannot run, where
-                # the process has compiled it in float32. What a card fails by is no precision's fault.
+                # On a processor with AMX, OpenVINO 2026.4 compiles a bfloat16 network that cannot run if
+                # the process has compiled the network in float32 before. An error on a GPU is not caused by
+                # the precision.
                 why = f"failed ({last_line(error)})"
                 if self.spec.backend == "torch" or not self._goes_on_in_float32(worker, running, why):
                     raise
@@ -140,13 +149,17 @@ class LocalModel(ABC, Generic[S, E]):
         return rows
 
     def unload(self, worker: int = 0) -> None:
-        """Give the memory of a device back; with the last one, the tokenizer's too."""
+        """Free the memory of a device. After the last device, free the tokenizer too."""
         self._close(worker)
         if not self._running:
             self._tokens = None
 
     def _opened(self, worker: int) -> Running:
-        """The backend of the spec; torch, if one that nobody asked for cannot be given the model."""
+        """Open the backend that the spec names, or torch as a fallback.
+
+        The fallback applies only if the option `backend` is "auto", torch is installed, and the backend
+        cannot load the model.
+        """
         spec = self.spec
         try:
             return self._open(worker)
@@ -158,7 +171,10 @@ class LocalModel(ABC, Generic[S, E]):
         return self._open(worker)
 
     def _open(self, worker: int) -> Running:
-        """The backend of the spec; what the runtime says it computes in is kept, and told if not as asked."""
+        """Open the backend that the spec names and record the precision that its runtime reports.
+
+        Log a warning if that precision is not the requested one, or is slower than float32.
+        """
         running = as_running(self._open_backend(self._placed(worker)))
         spec = self.spec
         if running.computes != spec.computed.dtype:
@@ -177,7 +193,7 @@ class LocalModel(ABC, Generic[S, E]):
         return running
 
     def _placed(self, worker: int) -> S:
-        """The spec for one of the devices that was asked for; its precision is remembered."""
+        """Return the spec for one of the requested devices, and remember its precision."""
         spec = self.spec
         self._precisions[worker] = spec.dtype
         if spec.backend != "torch":
@@ -189,10 +205,12 @@ class LocalModel(ABC, Generic[S, E]):
         return put(spec, self._devices[worker])
 
     def _goes_on_in_float32(self, worker: int, failed: Running, why: str) -> bool:
-        """Whether a device runs the model in float32 now, after `failed` gave no numbers there.
+        """Switch a device to float32 after `failed` gave no valid numbers on it.
 
-        It does if the precision was nobody's wish. A batch that was on its way when another one gave no
-        numbers finds the model changed already; each device has its own to change.
+        The switch happens only if the option `dtype` is "auto". If another batch has already caused the
+        switch, the model is left as it is. Each device switches its own network.
+
+        Returns True if the batch must run again, in float32.
         """
         if self._options.dtype != "auto":
             return False

@@ -1,4 +1,7 @@
-"""Loaded models, shared by key and counted: two components that name the same model hold one copy."""
+"""Pool of loaded models, shared by key and reference-counted.
+
+Two components that name the same model share one copy.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ __all__ = ["Lease", "acquire", "loaded"]
 M = TypeVar("M", bound=Model)
 _Key = tuple[object, str]
 
-# The options that decide what is loaded; all others are matters of a single request.
+# Options that decide which model is loaded. All others apply to single requests.
 _KEY = (
     "device",
     "backend",
@@ -47,10 +50,11 @@ class _Entry:
 
 
 class Lease(Generic[M]):
-    """One holder's right to a model; the model is unloaded when the last lease is released."""
+    """Reference to a shared model; the model is unloaded when its last lease is released."""
 
     def __init__(self, options: Options, kind: Callable[[Options], M]) -> None:
-        # Now and not at each use: a relative path means what it meant when the model was named.
+        # Resolve the name now, not at each use, so that a relative path keeps its meaning from when the
+        # model was named.
         self.name = model_key(options)
         is_default = options.model is None
         self.options = replace(options, top_k=None, threshold=None, model=None if is_default else self.name)
@@ -60,23 +64,23 @@ class Lease(Generic[M]):
 
     @property
     def scheduler(self) -> Scheduler:
-        """The scheduler of the model in this process."""
+        """Scheduler of the model in this process."""
         return _pool.entry(self).scheduler
 
     @property
     def model(self) -> M:
-        """The model itself, for those who want to know what was loaded."""
+        """The model itself, for callers that need to know what was loaded."""
         model: M = _pool.entry(self).model
         return model
 
     def end_with(self, holder: object) -> None:
-        """Release when `holder` is dropped."""
-        # From a thread of its own: the collector may run anywhere, in the model's thread too, and a
-        # release waits for that thread to end.
+        """Release this lease when `holder` is garbage-collected."""
+        # Release in a separate thread: the garbage collector may run in any thread, even the model's, and
+        # the release waits for that thread to end.
         weakref.finalize(holder, _release_aside, self).atexit = False
 
     def release(self) -> None:
-        """Give the model back; releasing twice does nothing."""
+        """Release the model; releasing twice does nothing."""
         _pool.release(self)
 
 
@@ -84,7 +88,7 @@ class _Pool:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._entries: dict[_Key, _Entry] = {}
-        # Nobody's any more, and not unloaded yet.
+        # Entries without holders that are not unloaded yet.
         self._leaving: set[_Entry] = set()
         self._closed = False
 
@@ -125,26 +129,30 @@ class _Pool:
             return [entry.name for entry in self._entries.values()]
 
     def close(self) -> None:
-        """For the end of the interpreter: nothing may load or run once its libraries are taken down."""
+        """Close all models at interpreter exit.
+
+        No model may load or run once its libraries are unloaded.
+        """
         with self._lock:
             self._closed = True
             entries = [*self._entries.values(), *self._leaving]
             self._entries.clear()
         for entry in entries:
-            # Of one that leaves, too, whose holder was dropped a moment ago: a thread that comes back from a
-            # runtime when the interpreter is gone ends the process with an abort.
+            # This includes entries whose last holder was dropped a moment ago: a thread that returns from a
+            # runtime after the interpreter is gone aborts the process.
             entry.scheduler.close(wait_for_load=True)
 
     def forget(self) -> None:
-        """Start anew in a forked child.
+        """Start with an empty pool in a forked child.
 
-        The parent's threads did not come along, and its locks may be held by nobody; what it had
-        loaded cannot be run without them. Leases stay good and load their model again.
+        The parent's threads do not exist in the child, and locks may be held by threads that are gone.
+        Models loaded by the parent cannot run without those threads. Leases remain valid and load their
+        model again.
         """
         for entry in (*self._entries.values(), *self._leaving):
-            # A runtime that is destroyed without its threads hangs or aborts the child: it is left be.
-            # At the very end onnxruntime does so itself: a forked child ends well with os._exit only,
-            # which is how multiprocessing ends its children.
+            # Keep the models alive: destroying a runtime without its threads hangs or aborts the child. At
+            # the very end onnxruntime destroys itself too, so a forked child exits cleanly only with
+            # os._exit, which is how multiprocessing ends its children.
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(entry.model))
         self.__init__()  # type: ignore[misc]
 
@@ -152,22 +160,23 @@ class _Pool:
 def _key(options: Options, model: str) -> str:
     values = {name: getattr(options, name) for name in _KEY}
     if options.model is None or os.path.isdir(model):
-        values["token"] = None  # Only the hub asks for it.
+        values["token"] = None  # Only the hub needs the token.
     return json.dumps([model, values], sort_keys=True, default=repr)
 
 
 def acquire(options: Options, kind: Callable[[Options], M]) -> Lease[M]:
-    """A lease on the model of this kind that `options` name; nothing is loaded before it is used.
+    """Return a lease on the model that `options` name; the model is loaded on first use.
 
     Args:
-        options: which model, and how it is to be run.
-        kind: makes it, still unloaded; models of different kinds are never shared.
+        options: the model and how to run it.
+        kind: function or class that creates the model without loading it; models of different kinds are
+            never shared.
     """
     return Lease(options, kind)
 
 
 def loaded() -> list[str]:
-    """The models that this process holds, by name."""
+    """Return the names of the models that this process holds."""
     return _pool.names()
 
 
@@ -176,7 +185,7 @@ def _release_aside(lease: Lease[Any]) -> None:
 
 
 _pool = _Pool()
-# Threads that run a model must end before the interpreter takes the runtime's libraries down.
+# Threads that run a model must end before the interpreter unloads the runtime's libraries.
 atexit.register(_pool.close)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.forget)

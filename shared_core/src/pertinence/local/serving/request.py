@@ -1,4 +1,4 @@
-"""One request on its way through the scheduler: its distinct texts, and the rows that come back."""
+"""Request in the scheduler: its distinct texts and the rows computed for them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """How many texts of a request were cut, empty, or repaired; see `pertinence.scorer.Scores`."""
+    """Numbers of texts of a request that were cut, empty or repaired; see `pertinence.scorer.Scores`."""
 
     truncated: int
     empty: int
@@ -31,31 +31,31 @@ class Counts:
 
 
 class TextEncoder(Protocol):
-    """What makes of texts what the model reads."""
+    """Protocol of an encoder that turns texts into the token ids that the model reads."""
 
     def pairs(self, texts: Sequence[str]) -> list[EncodedPair]:
-        """One encoded pair per text, in their order."""
+        """Return one encoded pair per text, in their order."""
 
 
 class QueryEncoders(Protocol):
-    """What tokenises queries; the tokenising thread alone calls it."""
+    """Protocol of a model that tokenizes queries; only the tokenizing thread calls it."""
 
     def encode_query(self, query: str, limits: PairLimits) -> TextEncoder:
-        """The query, tokenised, ready to be joined with texts."""
+        """Tokenize the query and return an encoder that joins it with texts."""
 
 
 class Request(Generic[T]):
-    """A query with its texts, and a future.
+    """Query with its texts, and the future of its answer.
 
-    Equal texts are scored once. The thread that submits pays only for taking the list: looking for
-    equal texts, repairing and tokenising them is the tokenising thread's work.
+    Equal texts are scored once. The submitting thread only stores the list. Finding equal texts, repairing
+    them and tokenizing them is left to the tokenizing thread.
 
     Args:
-        owner: whoever may withdraw it.
+        owner: object that may withdraw the request.
         query: the query.
-        texts: its texts, strings all.
-        limits: how pairs are cut.
-        convert: makes the answer of float32 rows of shape (texts, labels) and of `Counts`.
+        texts: its texts, all strings.
+        limits: limits that pairs are cut to.
+        convert: function that makes the answer from float32 rows of shape (texts, labels) and `Counts`.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Request(Generic[T]):
         self._texts = texts
         self._convert = convert
         self._encoder: TextEncoder | None = None
-        # Of each text that was read, which of the distinct ones it is.
+        # For each text read so far, the index of its distinct text.
         self._places: list[int] = []
         self._distinct: dict[str, int] = {}
         self._truncated: list[bool] = []
@@ -88,21 +88,21 @@ class Request(Generic[T]):
 
     @property
     def encoded(self) -> bool:
-        """Whether every text has been tokenised."""
+        """True if every text has been tokenized."""
         return self._encoder is not None and len(self._places) == self.documents
 
     @property
     def complete(self) -> bool:
-        """Whether every distinct text has its row."""
+        """True if every distinct text has its row."""
         return self.encoded and self._answered == len(self._truncated)
 
     def encode(self, encoders: QueryEncoders, texts: int, characters: int) -> list[Pair[Request[Any]]]:
-        """The pairs of the next distinct texts; the tokenising thread's work.
+        """Tokenize the next distinct texts and return their pairs; only the tokenizing thread calls this.
 
         Args:
-            encoders: what tokenises the query, on the first call.
-            texts: at most so many of them.
-            characters: no further text once there are so many characters.
+            encoders: tokenizes the query, on the first call.
+            texts: maximum number of distinct texts.
+            characters: number of characters after which no further text is added.
         """
         if self._encoder is None:
             self._encoder = encoders.encode_query(repair(self.query)[0], self.limits)
@@ -111,18 +111,19 @@ class Request(Generic[T]):
         encoded = self._encoder.pairs(chunk)
         self._truncated += [pair.truncated for pair in encoded]
         self._query_truncated |= any(pair.query_truncated for pair in encoded)
-        # Last, because the model's thread takes the request for complete when all places are known.
+        # Update this last: the model's thread considers the request complete once all indices are known.
         self._places += places
         return [Pair(self, index, pair.ids, pair.boundary) for index, pair in enumerate(encoded, start=first)]
 
     def _read(self, texts: int, characters: int) -> tuple[list[str], list[int]]:
-        """The next distinct texts, repaired, and the place of each text that was read.
+        """Return the next distinct texts, repaired, and for each text read the index of its distinct text.
 
-        It ends before a text that is new, or at the end: equal texts never make a chunk of their own.
+        Reading stops before the first new text that exceeds the limits, or at the end. Equal texts
+        therefore never make a chunk of their own.
         """
         chunk: list[str] = []
         places: list[int] = []
-        given = self._texts  # Taken once: another thread may withdraw the request meanwhile, and empty it.
+        given = self._texts  # Read once: another thread may withdraw and empty the request.
         for place in range(len(self._places), len(given)):
             text = given[place]
             index = self._distinct.get(text)
@@ -139,9 +140,9 @@ class Request(Generic[T]):
         return chunk, places
 
     def take(self, index: int, row: Float32) -> None:
-        """The row of one distinct text; the work of the devices' threads."""
-        # Row by row: picking many rows at once lets go of the interpreter, and many callers may be
-        # waiting for it, each for up to 5 ms.
+        """Store the row of one distinct text; called by the devices' threads."""
+        # Store row by row. Indexing many rows at once releases the GIL, and many callers may be waiting for
+        # it, each for up to 5 ms.
         with self._taking:
             if self._rows is None:
                 self._rows = np.empty((self.documents, np.size(row)), dtype=np.float32)
@@ -149,7 +150,7 @@ class Request(Generic[T]):
             self._answered += 1
 
     def finish(self) -> T:
-        """The answer, once complete.
+        """Return the answer; call this once the request is complete.
 
         Raises:
             ScoreError: a row is not finite.
@@ -164,7 +165,7 @@ class Request(Generic[T]):
         return self._convert(self._rows[self._places], counts)
 
     def forget(self) -> None:
-        """Let go of texts and rows: whoever keeps the answered future must not keep them too."""
+        """Drop texts and rows, so that an answered future does not keep them in memory."""
         self._texts = ()
         self._distinct = {}
         self._rows = None

@@ -1,4 +1,4 @@
-"""A reranker as the scheduler wants it."""
+"""Reranker model in the form that the scheduler uses."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["RerankerModel"]
 
 
 class RerankerModel(LocalModel[RerankerSpec, PairEncoder]):
-    """A cross-encoder: pairs of query and text in, one row of logits each out."""
+    """Cross-encoder: takes pairs of query and text and returns one row of logits per pair."""
 
     def encode_query(self, query: str, limits: PairLimits) -> QueryEncoder:
-        """The query behind the model's own prompt, tokenised, ready to be joined with texts."""
+        """Tokenize the query behind the model's own prompt, ready to be joined with texts."""
         return self._encoder().query(self.spec.prompt + query, limits)
 
     def _find(self, options: Options) -> RerankerSpec:

@@ -1,8 +1,9 @@
-"""One queue per loaded model: its threads and the futures they answer, nothing else.
+"""Scheduler of one loaded model: its queue, its threads and the futures that they answer.
 
-One thread tokenises ahead, taking requests in turn, a chunk of texts at a time; one for each device alone
-loads and runs the model there, and takes whatever waits whenever it is free. Batches merge the pairs of
-several requests only because the model was busy; nothing ever waits for a batch to fill.
+One thread tokenizes ahead. It takes requests in turn, a chunk of texts at a time. In addition, one thread
+per device loads and runs the model there, and takes whatever waits whenever the device is free. A batch
+merges the pairs of several requests only because the model was busy. The scheduler never waits for a batch
+to fill.
 """
 
 from __future__ import annotations
@@ -26,42 +27,44 @@ __all__ = ["Model", "Scheduler"]
 
 _log = logging.getLogger(__name__)
 
-# Tokens that may wait, encoded, for the model: enough to sort by length, little enough to hold.
+# Maximum number of encoded tokens that wait for the model: enough to sort pairs by length, few enough to
+# keep in memory.
 _READ_AHEAD = 262_144
-# Texts, and characters, that are tokenised before it is another request's turn.
+# Limits on the texts and characters that are tokenized before the next request's turn.
 _CHUNK_TEXTS = 128
 _CHUNK_CHARACTERS = 500_000
 
 
 class Model(QueryEncoders, Runs, Protocol):
-    """What the threads work with, once the first device's thread has loaded it."""
+    """Protocol of the model that the threads use, once the first device's thread has loaded it."""
 
     def load(self, worker: int) -> None:
-        """Load everything for a device; called by its thread alone. Loading twice does nothing."""
+        """Load everything for a device; only its thread calls this. Loading twice does nothing."""
 
     @property
     def workers(self) -> int:
-        """How many devices run it; asked for after the first `load`."""
+        """Number of devices that run the model; read after the first `load`."""
 
     def batch_tokens(self, worker: int) -> int:
-        """Tokens of a batch that suit the device; asked for after `load`."""
+        """Return the number of tokens per batch that suits the device; called after `load`."""
 
     def packs(self, worker: int) -> bool:
-        """Whether the device reads batches without padding; asked for after `load`."""
+        """Check whether the device reads packed batches, without padding; called after `load`."""
 
 
 class Scheduler:
-    """Takes requests from any thread and answers their futures.
+    """Scheduler that takes requests from any thread and answers their futures.
 
     Args:
-        model: what encodes and runs; only this scheduler's threads touch it.
-        name: for the names of the threads, and for errors.
+        model: the model that encodes and runs; only this scheduler's threads use it.
+        name: name of the model, for thread names and errors.
     """
 
     def __init__(self, model: Model, name: str) -> None:
         self._model = model
         self._name = name
-        # One lock, and a condition for each kind of thread, so that neither is woken for the other's sake.
+        # One lock, with a separate condition for each kind of thread, so that neither is woken for the
+        # other.
         self._lock = threading.RLock()
         self._to_encode = threading.Condition(self._lock)
         self._to_run = threading.Condition(self._lock)
@@ -71,7 +74,7 @@ class Scheduler:
         self._live: set[Request[Any]] = set()
         self._documents = 0
         self._threads: list[threading.Thread] = []
-        # Devices by their numbers: those with a thread, those that load, and those that are ready to run.
+        # Device numbers: those with a thread, those that are loading, and those that are ready to run.
         self._working: set[int] = set()
         self._loading: set[int] = set()
         self._ready: set[int] = set()
@@ -79,26 +82,26 @@ class Scheduler:
 
     @property
     def documents(self) -> int:
-        """How many documents wait, over all requests that are not answered."""
+        """Number of waiting documents, over all requests that are not answered."""
         return self._documents
 
     @property
     def waiting_tokens(self) -> int:
-        """How many tokens wait for the model, encoded."""
+        """Number of encoded tokens that wait for the model."""
         return self._waiting.tokens
 
     def submit(self, request: Request[Any], max_queued: int | None = None) -> None:
         """Queue a request and return at once.
 
         Args:
-            request: what to answer.
-            max_queued: refuse it if it would make more documents wait than this.
+            request: the request to answer.
+            max_queued: maximum number of waiting documents; the request is refused if it would exceed it.
 
         Raises:
             ClosedError: the model was closed.
-            OverloadedError: there would be more than `max_queued`.
+            OverloadedError: more than `max_queued` documents would wait.
         """
-        # The future lives as long as its caller likes, and must not keep the request for so long.
+        # The caller may keep the future for a long time, and the future must not keep the request alive.
         known = weakref.ref(request)
         with self._lock:
             self._start()
@@ -112,7 +115,7 @@ class Scheduler:
             self._to_run.notify()
 
     def load(self) -> Future[None]:
-        """A future that is done when the model is ready to run.
+        """Start loading the model and return a future that is done when the model is ready to run.
 
         Raises:
             ClosedError: the model was closed.
@@ -125,17 +128,17 @@ class Scheduler:
         return future
 
     def withdraw(self, owner: object) -> None:
-        """Answer every request of `owner` that still waits with `ClosedError`."""
+        """Fail every waiting request of `owner` with `ClosedError`."""
         with self._lock:
             requests = [request for request in self._live if request.owner is owner]
         for request in requests:
             fail(request.future, ClosedError("closed before this request was answered"))
 
     def close(self, *, wait_for_load: bool = False) -> None:
-        """Answer what waits with `ClosedError`, end the threads and unload the model.
+        """Fail waiting requests with `ClosedError`, end the threads and unload the model.
 
-        It waits for a batch that is running. A model that is still loading is waited for only if
-        asked; otherwise it is unloaded by its thread as soon as it is there.
+        This waits for a running batch. It waits for a model that is still loading only if `wait_for_load`
+        is true. Otherwise the loading thread unloads the model as soon as loading ends.
         """
         with self._lock:
             self._closed = True
@@ -150,7 +153,7 @@ class Scheduler:
                 thread.join()
 
     def _start(self) -> None:
-        """Start the threads with the first request; called with the lock held."""
+        """Start the threads at the first request; the caller holds the lock."""
         if self._closed:
             raise ClosedError("the model is closed")
         if not self._threads:
@@ -178,11 +181,11 @@ class Scheduler:
         self._to_run.notify_all()
 
     def _forget(self, request: Request[Any] | None) -> None:
-        """Whatever ended the request, its texts and pairs wait no longer."""
+        """Remove a request from all queues, for whatever reason it ended."""
         if request is None:
             return
         if request.future.cancelled():
-            # Tells those who wait for several futures at once (concurrent.futures.wait).
+            # Notify callers that wait for several futures at once (concurrent.futures.wait).
             request.future.set_running_or_notify_cancel()
         with self._lock:
             if request in self._live:
@@ -193,9 +196,10 @@ class Scheduler:
             self._wake_both()
         request.forget()
 
-    # The tokenising thread.
+    # The tokenizing thread.
 
-    # Each turn is a call of its own: a thread that waits must not keep the last request alive.
+    # Each turn is a separate call: the local variables of a waiting thread must not keep the last request
+    # alive.
 
     def _encode_all(self) -> None:
         while self._encode_next():
@@ -207,7 +211,7 @@ class Scheduler:
             return False
         try:
             pairs = request.encode(self._model, _CHUNK_TEXTS, _CHUNK_CHARACTERS)
-        except BaseException as error:  # a panic of the tokenizer's own code is no Exception
+        except BaseException as error:  # a panic in the tokenizer's native code is not an Exception
             fail(request.future, told(error, self._name))
             return True
         with self._lock:
@@ -227,20 +231,22 @@ class Scheduler:
                 self._to_encode.wait()
             return None
 
-    # What the devices' threads ask for.
+    # Methods that the devices' threads call.
 
     def work_comes(self) -> bool:
-        """Wait for something to load or to answer; False when the model is closed."""
+        """Wait for something to load or to answer; return False when the model is closed."""
         with self._lock:
             while not (self._closed or self._to_load or self._live):
                 self._to_run.wait()
             return not self._closed
 
     def load_on(self, worker: int) -> bool | None:
-        """Load the model on a device if it is not; whether it is there, and None if its thread is to end.
+        """Load the model on a device if needed.
 
-        Where no other device is at work a failure is everybody's answer, and the next request tries anew.
-        Else the device is given up, and the others go on without it.
+        Returns True if it is loaded, False if loading failed, and None if the thread must end.
+
+        If no other device is working, a failure is the answer to every waiting request, and the next
+        request tries again. Otherwise the scheduler gives the device up, and the other devices continue.
         """
         with self._lock:
             if worker not in self._ready:
@@ -274,14 +280,14 @@ class Scheduler:
         return False
 
     def _take_loads(self) -> list[Future[None]]:
-        """Whoever waits for the model to be loaded; under the lock."""
+        """Remove and return the futures that wait for the model to load; the caller holds the lock."""
         loads = list(self._to_load)
         self._to_load.clear()
         self._to_encode.notify()
         return loads
 
     def next_pairs(self, worker: int, *, wait: bool) -> Pairs:
-        """The next batch; empty if none waits and `wait` is False, or if nothing more can come."""
+        """Return the next batch; empty if none waits and `wait` is False, or if no more can come."""
         with self._lock:
             while wait and not (self._closed or self._to_load or self._waiting):
                 if not self._live:
@@ -297,14 +303,17 @@ class Scheduler:
             return pairs
 
     def fail_all(self, error: BaseException) -> None:
-        """Answer whatever waits with an error that is no one batch's; the next request tries anew."""
+        """Fail all waiting requests with an error that does not belong to a single batch.
+
+        Later requests try again.
+        """
         with self._lock:
             requests = list(self._live)
         for request in requests:
             fail(request.future, told(error, self._name))
 
     def _begin_others(self) -> None:
-        """A thread for each further device, once the first has told how many there are."""
+        """Start a thread for each further device, once the first device has reported how many there are."""
         for number in range(len(self._working), self._model.workers if len(self._threads) == 2 else 0):
             try:
                 self._begin_worker(number)

@@ -1,4 +1,7 @@
-"""The local wing: requests go to the shared model's scheduler, raw rows come back as scores."""
+"""Scorer that runs a reranker on this machine.
+
+Requests go to the scheduler of the shared model. The raw rows that come back are converted to scores.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ __all__ = ["LocalScorer"]
 
 
 class LocalScorer:
-    """Scores with a model on this machine, shared through the pool and loaded on first use."""
+    """Scorer backed by a model on this machine.
+
+    The model is shared through the pool and loaded on first use.
+    """
 
     def __init__(self, options: Options) -> None:
         self._kind = options.score_kind
@@ -33,7 +39,7 @@ class LocalScorer:
         self.name = options.model or DEFAULT_MODEL
 
     def submit(self, query: str, texts: Sequence[str]) -> Future[Scores]:
-        """Queue the request and return at once; cancelling the future withdraws it.
+        """Queue the request and return at once; cancelling the future withdraws the request.
 
         Raises:
             ClosedError: the scorer was closed.
@@ -47,7 +53,7 @@ class LocalScorer:
         return request.future
 
     def warm_up(self) -> Future[None]:
-        """A future that is done when the model is loaded.
+        """Start loading the model and return a future that is done when the model is loaded.
 
         Raises:
             ClosedError: the scorer was closed.
@@ -57,16 +63,16 @@ class LocalScorer:
 
     @property
     def spec(self) -> RerankerSpec:
-        """What was found under the model's name and how it is run."""
+        """Spec of the model: the files found under its name and how they are run."""
         return self._lease.model.spec
 
     @property
     def rows_run(self) -> int:
-        """How many pairs the shared model has run since it was loaded."""
+        """Number of pairs that the shared model has run since it was created."""
         return self._lease.model.rows_run
 
     def close(self) -> None:
-        """Give the model back; requests of this scorer that wait are answered with `ClosedError`."""
+        """Release the model. Waiting requests of this scorer fail with `ClosedError`."""
         self._closed = True
         self._lease.release()
 
@@ -80,7 +86,8 @@ class LocalScorer:
             raise ScoreError(
                 f"{self.name} gave {rows.shape[1]} values a pair where {spec.num_labels} were due"
             )
-        # The softmax of two labels is the sigmoid of their difference, so that is their logit.
+        # The softmax of two labels equals the sigmoid of their difference, so the difference serves as the
+        # logit.
         own = rows[:, spec.positive]
         logits = own if spec.num_labels == 1 else own - rows[:, 1 - spec.positive]
         bad = np.flatnonzero(~np.isfinite(logits))
@@ -98,10 +105,14 @@ class LocalScorer:
             query_truncated=counts.query_truncated,
             dtype=spec.computed.dtype,
         )
-        # Logits are told apart where probabilities round to one: whoever ranks converts after sorting.
+        # Logits still differ where probabilities round to one, so ranking code sorts logits and converts
+        # them afterwards.
         return _raw(replace(scores, values=own), spec) if self._kind == "raw" else scores
 
 
 def _raw(own: Scores, spec: RerankerSpec) -> Scores:
-    """What `CrossEncoder.predict` gives; of two numbers, that of the label which means relevance."""
+    """Return the raw scores that `CrossEncoder.predict` gives.
+
+    For a model with two labels, this is the value of the label that means relevance.
+    """
     return replace(own if spec.activation == "identity" else own.to("probability"), kind="raw")

@@ -1,7 +1,8 @@
-"""A model in a process of its own, where nothing that was compiled before can disturb it.
+"""Scorer that runs its model in a separate process, isolated from earlier compilations in this process.
 
-OpenVINO 2026.4, on a processor with AMX, compiles a bfloat16 network that cannot run in a process that has
-compiled the same network in float32, and leaves it in the cache for others.
+On a processor with AMX, OpenVINO 2026.4 has a bug: in a process that has compiled a network in float32, it
+compiles the bfloat16 form of the same network into one that cannot run. It also leaves the broken network
+in the cache for other processes.
 """
 
 from __future__ import annotations
@@ -23,34 +24,38 @@ __all__ = ["ApartScorer"]
 
 
 class ApartScorer:
-    """What `LocalScorer` does, in another process, one request after the other.
+    """Scorer that does the work of `LocalScorer` in another process, one request at a time.
 
-    A call takes a fraction of a millisecond longer, for texts and scores go through a pipe. If the process
-    dies, what waits for it is answered with `concurrent.futures.process.BrokenProcessPool`.
+    A call takes a fraction of a millisecond longer, because texts and scores go through a pipe. If the
+    process dies, waiting requests fail with `concurrent.futures.process.BrokenProcessPool`.
     """
 
     def __init__(self, options: Options) -> None:
         self.name = options.model or DEFAULT_MODEL
-        # Spawned: a fork would inherit what is compiled here, and locks that nobody there gives back.
+        # Spawn the process: a forked one would inherit the networks compiled here, and locks that no thread
+        # of it ever releases.
         self._pool = ProcessPoolExecutor(
             1, mp_context=get_context("spawn"), initializer=_open, initargs=(options,)
         )
 
     def submit(self, query: str, texts: Sequence[str]) -> Future[Scores]:
-        """Send the request and return at once."""
+        """Send the request to the process and return at once."""
         return self._pool.submit(_score, query, list(texts))
 
     def warm_up(self) -> Future[None]:
-        """A future that is done when the model is loaded."""
+        """Start loading the model and return a future that is done when the model is loaded."""
         return self._pool.submit(_warm_up)
 
     @property
     def spec(self) -> RerankerSpec:
-        """What was found under the model's name and how it is run; waits until it is loaded."""
+        """Spec of the model: the files found under its name and how they are run.
+
+        Reading it waits until the model is loaded.
+        """
         return self._pool.submit(_spec).result()
 
     def died(self) -> bool:
-        """Whether the process has ended, which nobody asked of it."""
+        """Check whether the process has ended unexpectedly."""
         try:
             self._pool.submit(_nothing)
         except BrokenProcessPool:
@@ -58,18 +63,18 @@ class ApartScorer:
         return False
 
     def close(self) -> None:
-        """End the process, once it has answered what it works on."""
+        """End the process after the request that it is working on; cancel the requests that wait."""
         self._pool.shutdown(cancel_futures=True)
 
 
-# What follows runs in the other process, which holds one scorer.
+# The code below runs in the other process, which holds one scorer.
 _scorer: LocalScorer | None = None
 
 
 def _open(options: Options) -> None:
     global _scorer
-    # Whoever interrupts the command interrupts its first process, which ends this one in order; and where
-    # that is killed, this one ends with it.
+    # Ignore Ctrl-C here: it interrupts the parent process, which then ends this one in an orderly way. If
+    # the parent is killed, this process ends with it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _scorer = LocalScorer(options)

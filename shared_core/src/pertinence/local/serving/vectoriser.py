@@ -1,4 +1,7 @@
-"""The local wing of `Embedder`: requests go to the shared model's scheduler, rows come back as vectors."""
+"""Implementation of `Embedder` with a model on this machine.
+
+Requests go to the scheduler of the shared model. The rows that come back are converted to vectors.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ __all__ = ["LocalVectoriser"]
 
 
 class LocalVectoriser:
-    """Embeds with a model on this machine, shared through the pool and loaded on first use."""
+    """Vectorizer backed by a model on this machine.
+
+    The model is shared through the pool and loaded on first use.
+    """
 
     def __init__(self, options: EmbedderOptions) -> None:
         self._options = options
@@ -34,10 +40,10 @@ class LocalVectoriser:
         self.name = str(options.model)
 
     def submit(self, role: Role, texts: Sequence[str]) -> Future[Embeddings]:
-        """Queue the request and return at once; cancelling the future withdraws it.
+        """Queue the request and return at once; cancelling the future withdraws the request.
 
         Raises:
-            ClosedError: the vectoriser was closed.
+            ClosedError: the vectorizer was closed.
             OverloadedError: more than `max_queued` texts would wait.
         """
         self._check_open()
@@ -48,36 +54,36 @@ class LocalVectoriser:
         return request.future
 
     def warm_up(self) -> Future[None]:
-        """A future that is done when the model is loaded.
+        """Start loading the model and return a future that is done when the model is loaded.
 
         Raises:
-            ClosedError: the vectoriser was closed.
+            ClosedError: the vectorizer was closed.
         """
         self._check_open()
         return self._lease.scheduler.load()
 
     @property
     def spec(self) -> EmbedderSpec:
-        """What was found under the model's name and how it is run."""
+        """Spec of the model: the files found under its name and how they are run."""
         self._check_open()
         return self._lease.model.spec
 
     @property
     def dims(self) -> int:
-        """Numbers per vector."""
+        """Number of values per vector."""
         return self._form(self.spec).dims
 
     def prompt(self, role: Role) -> str:
-        """What the model's own settings put before a text of this role."""
+        """Return the prompt that the model's own settings put before a text of this role."""
         return self.spec.prompts[role]
 
     @property
     def rows_run(self) -> int:
-        """How many texts the shared model has run since it was loaded."""
+        """Number of texts that the shared model has run since it was created."""
         return self._lease.model.rows_run
 
     def close(self) -> None:
-        """Give the model back; requests of this vectoriser that wait are answered with `ClosedError`."""
+        """Release the model. Waiting requests of this vectorizer fail with `ClosedError`."""
         self._closed = True
         self._lease.release()
 
@@ -103,10 +109,11 @@ class LocalVectoriser:
         )
 
     def _form(self, spec: EmbedderSpec) -> Form:
-        """What becomes of the model's rows.
+        """Return the output form of the vectors, from the options and the model's settings.
 
         Raises:
-            OptionError: more numbers are to be kept than there are, or ranges of another count.
+            OptionError: `truncate_dim` is larger than the model's vectors, or `ranges` do not match the
+                number of values per vector.
         """
         asked, given = self._options, spec.chain.dims
         width = asked.truncate_dim or min(spec.truncate_dim or given, given)

@@ -1,4 +1,4 @@
-"""What runs a model on one device: takes batches from the queue of all, and answers their requests."""
+"""Worker that takes batches from the shared queue, runs them on one device and answers their requests."""
 
 from __future__ import annotations
 
@@ -19,52 +19,56 @@ Pairs = list[Pair[Request[Any]]]
 
 
 class Runs(Protocol):
-    """What a worker asks of a model; each of its devices has a worker of its own."""
+    """Protocol of a model as a worker uses it; each device of the model has its own worker."""
 
     def start(self, pairs: Sequence[Pair[Any]], worker: int) -> Collect:
-        """Hand a batch to the device; what is given back waits for its rows."""
+        """Send a batch to the device and return a function that waits for its rows."""
 
     def ahead(self, worker: int) -> int:
-        """How many batches may be on their way through the device at once."""
+        """Return how many batches the device may have in flight at once."""
 
     def unload(self, worker: int) -> None:
-        """Give the device's memory back; the last call of the worker."""
+        """Free the device's memory; this is the worker's last call."""
 
 
 class Desk(Protocol):
-    """Where work is had."""
+    """Protocol of the queue that workers take their work from."""
 
     def work_comes(self) -> bool:
-        """Wait for something to load or to answer; False when the model is closed."""
+        """Wait for something to load or to answer; return False when the model is closed."""
 
     def load_on(self, worker: int) -> bool | None:
-        """Load the model on the device if need be: whether it is there, and None if the worker is to end."""
+        """Load the model on the device if needed.
+
+        Returns True if it is loaded, False if loading failed, and None if the worker must end.
+        """
 
     def next_pairs(self, worker: int, *, wait: bool) -> Pairs:
-        """The next batch; empty if none waits and `wait` is False, or if nothing more can come."""
+        """Return the next batch; empty if none waits and `wait` is False, or if no more can come."""
 
     def fail_all(self, error: BaseException) -> None:
-        """Answer whatever waits with an error that is no one batch's."""
+        """Fail all waiting requests with an error that does not belong to a single batch."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Flight:
-    """A batch on its way through the device."""
+    """Batch that the device is computing."""
 
     pairs: Pairs
     collect: Collect
 
 
 class Worker:
-    """The work of one device's thread.
+    """Loop of one device's thread.
 
-    While the device computes a batch, the next one is prepared and handed to it, where it takes several.
+    While the device computes a batch, the worker prepares the next one and sends it, if the device accepts
+    several batches at once.
 
     Args:
-        model: what runs.
-        number: of the device.
-        desk: the queue of all workers.
-        name: of the model, for errors.
+        model: the model to run.
+        number: number of the device.
+        desk: the queue that all workers share.
+        name: name of the model, for errors.
     """
 
     def __init__(self, model: Runs, number: int, desk: Desk, name: str) -> None:
@@ -75,11 +79,12 @@ class Worker:
         self._flying: deque[_Flight] = deque()
 
     def run(self) -> None:
-        """Until the model is closed, or this device is given up."""
+        """Process batches until the model is closed or this device is given up."""
         while self._desk.work_comes():
             loaded = self._desk.load_on(self._number)
             if loaded is None:
-                # Batches that are on their way are nobody else's: each is answered, with rows or an error.
+                # No other worker answers the batches in flight here, so finish each one, with rows or an
+                # error.
                 while self._flying:
                     self._finish()
                 break
@@ -87,15 +92,16 @@ class Worker:
                 try:
                     self._advance()
                 except BaseException as error:
-                    # A thread that ended here would leave everybody waiting for ever.
+                    # If this thread ended here, all callers would wait forever.
                     self._desk.fail_all(error)
         self._flying.clear()
         self._model.unload(self._number)
 
-    # Each step is a call of its own: a thread that waits must not keep the last request alive.
+    # Each step is a separate call: the local variables of a waiting thread must not keep the last request
+    # alive.
 
     def _advance(self) -> None:
-        """Start a batch if there is room for one more, else finish the oldest."""
+        """Start another batch if the device accepts one more; otherwise finish the oldest."""
         ahead = self._model.ahead(self._number)
         if len(self._flying) < ahead and self._start() and len(self._flying) < ahead:
             return
@@ -135,7 +141,7 @@ class Worker:
             fail(request.future, told(error, self._name))
 
     def _answer(self, request: Request[Any]) -> None:
-        """Answer a request if it has all of its rows."""
+        """Answer a request if all of its rows have been computed."""
         try:
             if request.complete and not request.future.done():
                 answer(request.future, request.finish())

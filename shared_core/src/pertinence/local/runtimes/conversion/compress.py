@@ -1,6 +1,6 @@
-"""OpenVINO's int8 form of a network: weights in int8, one scale per output; activations stay as they are.
+"""OpenVINO's int8 form of a network: weights in int8 with one scale per output, unchanged activations.
 
-At run time OpenVINO quantises each token's activations too, in groups, and multiplies in int8.
+At run time OpenVINO also quantizes the activations of each token, in groups, and multiplies in int8.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ except ImportError as error:
 
 __all__ = ["write_int8_openvino"]
 
-# Below this a matrix is not worth scales of its own: a head, a table of token types.
+# Smaller matrices, such as a head or a table of token types, are not worth their own scales.
 _SMALLEST = 10_000
 
 
@@ -30,7 +30,7 @@ def write_int8_openvino(source: Path, target: Path) -> None:
     """Write the network of an ONNX or OpenVINO file with its large matrices in int8.
 
     Raises:
-        ModelError: it cannot be read, or holds no large matrix.
+        ModelError: the file cannot be read, or holds no large matrix.
     """
     try:
         network = openvino.Core().read_model(source)
@@ -46,7 +46,10 @@ def write_int8_openvino(source: Path, target: Path) -> None:
 
 
 def _compress(node: Node) -> bool:
-    """Put int8 and scales in the place of this product's weights, or of this look-up's table."""
+    """Replace the weights of a product, or the table of a look-up, by int8 values and scales.
+
+    Returns True if `node` had a large constant float32 matrix to replace.
+    """
     if node.get_type_name() == "MatMul":
         port, rows_first = 1, bool(node.get_attributes()["transpose_b"])
     elif node.get_type_name() == "Gather":

@@ -1,4 +1,4 @@
-"""Other formats of a model, each with the proof that it gives the same numbers."""
+"""Conversion of a model to ONNX, with a check that the file gives the same numbers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ except ImportError as error:
 __all__ = ["export_onnx", "load_eager", "write_onnx"]
 
 _OPSET = 20
-# Two runtimes sum in different orders; more than this is another function, not another rounding.
+# Two runtimes sum in different orders. A larger difference means a different function, not a different
+# rounding.
 _TOLERANCE = 1e-4
 
 
@@ -42,7 +43,7 @@ def write_onnx(spec: ModelSpec, path: Path) -> None:
     """Convert the model to an ONNX file in float32, in the form that the runtimes compute fastest.
 
     Raises:
-        ModelError: it cannot be converted, or the file gives other numbers than the model.
+        ModelError: the model cannot be converted, or the file gives other numbers than the model.
     """
     network: Any = load_eager(spec)
     inputs = _probe(spec)
@@ -57,9 +58,9 @@ def write_onnx(spec: ModelSpec, path: Path) -> None:
 
 
 def load_eager(spec: ModelSpec) -> nn.Module:
-    """The network with its attention written out in plain products and softmax.
+    """Load the network with its attention written as plain products and a softmax.
 
-    onnxruntime runs that form 15% faster than what the exporter makes of torch's fused attention.
+    onnxruntime runs that form 15% faster than the exporter's conversion of torch's fused attention.
     """
     kwargs = {**(spec.options.model_kwargs or {}), "attn_implementation": "eager"}
     options = spec.options.with_(model_kwargs=kwargs, device="cpu")
@@ -70,15 +71,15 @@ def load_eager(spec: ModelSpec) -> nn.Module:
 
 
 def export_onnx(network: nn.Module, path: Path, spec: ModelSpec) -> None:
-    """Write `network` as an ONNX file whose batch and length are free, and prove it on a padded batch.
+    """Write `network` as an ONNX file with free batch size and length, and check it on a padded batch.
 
     Args:
-        network: its first output is written.
-        path: the file.
-        spec: the model that it is the network of.
+        network: network whose first output is written.
+        path: path of the file.
+        spec: spec of the model that the network belongs to.
 
     Raises:
-        ModelError: torch cannot convert it, or the file gives other numbers.
+        ModelError: torch cannot convert the network, or the file gives other numbers.
     """
     inputs = _probe(spec)
     free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
@@ -106,7 +107,7 @@ def _prove(
     path: Path, inputs: dict[str, torch.Tensor], expected: np.ndarray[Any, Any], spec: ModelSpec
 ) -> None:
     given = _run(path, inputs)
-    # A lean network gives the first token's vector and no other.
+    # A network with a first-token layer gives only the first token's vector.
     drift = float(np.abs(given - expected[:, : given.shape[1]]).max())
     if not drift < _TOLERANCE:
         raise ModelError(f"{spec.name}: its ONNX form gives numbers that are {drift:.2g} off")
@@ -114,7 +115,7 @@ def _prove(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what the exporter says of packages that it could also do without."""
+    """Silence the exporter's messages about optional packages."""
     registry = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = registry.level
     registry.setLevel(logging.ERROR)
@@ -127,7 +128,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _probe(spec: ModelSpec) -> dict[str, torch.Tensor]:
-    """A batch in which rows differ in length and every input differs from every other."""
+    """Build a batch whose rows differ in length and whose inputs all differ from each other."""
     generator = torch.Generator().manual_seed(0)
     ids = torch.randint(5, int(spec.config["vocab_size"]), (2, 11), generator=generator)
     mask = torch.ones_like(ids)

@@ -1,4 +1,7 @@
-"""A model's folder in another form: network, settings, tokenizer and what describes it, without torch."""
+"""Export of a model's folder in another format, without torch.
+
+The exported folder holds the network, settings, tokenizer and descriptions.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from pertinence.options import Options
 
 __all__ = ["export_folder"]
 
-# What the core and sentence-transformers read beside the weights.
+# Files besides the weights that this library and sentence-transformers read.
 _SETTINGS = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -26,7 +29,7 @@ _SETTINGS = (
     "config_sentence_transformers.json",
     "modules.json",
 )
-# What licences ask to go along.
+# Files that licenses require to be included.
 _DESCRIPTIONS = ("README*", "LICENSE*", "NOTICE*")
 
 
@@ -38,21 +41,22 @@ def export_folder(
     dtype: Dtype,
     calibration: Sequence[tuple[str, str]],
 ) -> None:
-    """Fill the empty folder `target` with the model that `options` name, as `to` is to run it in `dtype`.
+    """Fill the empty folder `target` with the model that `options` name, for the backend `to` in `dtype`.
 
-    It is the very network that the model would be run with here, so a verdict on one holds for the other.
+    The network is the same file that this library would run here, so a gate verdict on one holds for the
+    other.
 
     Args:
-        options: the model, and how it is found.
+        options: options that name the model.
         target: an empty folder.
-        to: the backend that is to run it.
-        dtype: the precision it is to be computed in.
-        calibration: pairs of question and passage, for forms that need the ranges of activations; none
-            of those written now does.
+        to: backend that will run the model.
+        dtype: precision that the model will be computed in.
+        calibration: pairs of question and passage, for formats that need the ranges of activations. None of
+            the current formats needs them.
 
     Raises:
-        ModelError: it cannot be found or converted.
-        MissingExtraError: what converts it is not installed.
+        ModelError: the model cannot be found or converted.
+        MissingExtraError: a package that the conversion needs is not installed.
         OptionError: the backend does not compute in this precision.
     """
     spec = resolve(options.with_(backend=to, dtype=dtype))
@@ -63,7 +67,7 @@ def export_folder(
             shutil.copyfile(file, target / file.name)
     config = dict(read_object(spec.folder / "config.json") or {})
     if own and spec.int8_weights:
-        # Such a network reads its weights from the file of the torch model.
+        # This network reads its weights from the torch model's file.
         shutil.copyfile(spec.folder / WEIGHTS, target / WEIGHTS)
     else:
         config.pop("pertinence", None)

@@ -1,4 +1,4 @@
-"""The file that a backend reads: one that the model brings, or one made from it and kept in the cache."""
+"""Network file that a backend reads: shipped with the model, or converted from it and cached."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ _log = logging.getLogger(__name__)
 
 
 def network_file(spec: ModelSpec, backend: Backend, dtype: Dtype) -> Path:
-    """The network of `spec` for `backend`, made now if neither the model's folder nor the cache holds it.
+    """Return the network file of `spec` for `backend`, converting the model if needed.
+
+    The file is converted only if neither the model's folder nor the cache holds it.
 
     Raises:
-        MissingExtraError: it has to be made, and what makes it is not installed.
-        ModelError: it cannot be made, or what was made gives other numbers than the model.
+        MissingExtraError: the file must be converted, and a package that this needs is not installed.
+        ModelError: the conversion fails, or the converted file gives other numbers than the model.
     """
     stored: Dtype = "int8" if dtype == "int8" else "float32"
     own = spec.files.get((backend, stored))
     if own is not None:
         return own
     if stored == "float32":
-        # OpenVINO reads ONNX: one file serves both.
+        # OpenVINO reads ONNX too, so one file serves both backends.
         return spec.files.get(("onnx", stored)) or _made(
             spec, "onnx-float32", _from_torch(spec), "model.onnx"
         )
@@ -45,7 +47,7 @@ def _made(spec: ModelSpec, kind: str, make: Callable[[Path], None], file: str) -
     return cached(spec.folder, kind, fill, spec.options.cache_folder) / file
 
 
-# Each converter is imported when it is first needed, because each needs more than a plain install has.
+# Each converter is imported only when it is needed, because each needs more than the base install.
 
 
 def _from_torch(spec: ModelSpec) -> Callable[[Path], None]:

@@ -1,7 +1,9 @@
-"""onnxruntime's int8 form of a network: weights by output, activations by token as they come.
+"""onnxruntime's int8 form of a network.
 
-onnxruntime's own quantiser gives all activations of a run one scale. Then one token's outlier takes every
-other's precision. Here each token has a scale of its own, as in ZeroQuant
+Weights are scaled per output, once. Activations are scaled per token, at run time.
+
+onnxruntime's own quantizer uses one scale for all activations of a run. An outlier in one token then costs
+the precision of all others. Here each token has its own scale, as in ZeroQuant
 (https://arxiv.org/abs/2206.01861, section 3).
 """
 
@@ -25,24 +27,24 @@ except ImportError as error:
 
 __all__ = ["write_int8_onnx"]
 
-# What packaging puts between a stored weight and the product that uses it.
+# Operators that the packaging of a model puts between a stored weight and the product that uses it.
 _UNPACKING = {"DequantizeLinear", "Identity", "Transpose"}
-# From this version of the operators on, ReduceMax takes its axes as an input.
+# From this operator set version on, ReduceMax takes its axes as an input.
 _AXES_AS_INPUT = 18
-# onnxruntime's own operators: an int8 product that gives floats at once.
+# Domain of onnxruntime's own operators, which include an int8 product that returns floats directly.
 _OWN_DOMAIN = "com.microsoft"
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Steps:
-    """How the numbers of a token, divided by the largest, are laid on 0 to 255.
+    """Mapping of a token's numbers, divided by the largest of them, to the range 0 to 255.
 
     Attributes:
-        name: in the names of nodes.
-        unit: steps from zero to the largest.
-        zero: the step that is zero.
-        least: what the largest is at least taken for.
-        signed: the largest is meant without its sign.
+        name: label used in the names of nodes and constants.
+        unit: number of steps from zero to the largest number.
+        zero: step that represents zero.
+        least: lower bound for the largest number.
+        signed: the largest number is taken by absolute value.
     """
 
     name: str
@@ -53,8 +55,8 @@ class _Steps:
 
 
 _SIGNED = _Steps(name="signed", unit=127, zero=128, least=1e-9, signed=True)
-# GELU (https://arxiv.org/abs/1606.08415) gives nothing below -.1701: 40 steps are enough for that side if a
-# step is no less than .92 / 215, and the other side gets the rest.
+# GELU (https://arxiv.org/abs/1606.08415) never goes below -.1701. If a step is at least .92 / 215, 40 steps
+# are enough for the negative side, and the positive side gets the rest.
 _AFTER_GELU = _Steps(name="gelu", unit=215, zero=40, least=0.92, signed=False)
 
 
@@ -62,14 +64,14 @@ def write_int8_onnx(source: Path, target: Path) -> None:
     """Write the network of a float32 ONNX file with its products of weights in int8.
 
     Raises:
-        ModelError: it cannot be read, or holds no such product.
+        ModelError: the file cannot be read, or holds no such product.
     """
     try:
         model = onnx.load(source)
         _unpack(model)
         if not _Rewriting(model).run():
             raise ModelError("it holds no product of weights")
-        # What the exporter noted of shapes does not hold for what came in between.
+        # The shapes that the exporter recorded do not hold for the inserted nodes.
         del model.graph.value_info[:]
         onnx.save(model, target, save_as_external_data=True, location=f"{target.name}.data")
     except Exception as error:
@@ -77,7 +79,7 @@ def write_int8_onnx(source: Path, target: Path) -> None:
 
 
 class _Rewriting:
-    """Puts int8 products in the place of a graph's products of weights."""
+    """Rewriter that replaces a graph's products of weights by int8 products."""
 
     def __init__(self, model: ModelProto) -> None:
         self._model = model
@@ -92,7 +94,7 @@ class _Rewriting:
         self._constants: set[str] = set()
 
     def run(self) -> int:
-        """How many there were."""
+        """Replace all products of weights and return how many there were."""
         done = 0
         for node in self._graph.node:
             weight = self._weights.get(node.input[1]) if node.op_type == "MatMul" else None
@@ -122,7 +124,10 @@ class _Rewriting:
         self._add("Mul", [f"{output}_unscaled", f"{source}_largest"], output)
 
     def _quantise(self, source: str, steps: _Steps) -> str:
-        """Have each token's numbers turned into uint8 beside the largest of them; gives their name."""
+        """Add nodes that turn each token's numbers into uint8; return the name of the result.
+
+        The largest number of each token is kept as another output, to scale the product back.
+        """
         if source not in self._quantised:
             sizes = self._add("Abs", [source], f"{source}_sizes") if steps.signed else source
             least = self._constant(f"{steps.name}_least", np.float32(steps.least))
@@ -153,7 +158,7 @@ class _Rewriting:
 
 
 def _unpack(model: ModelProto) -> None:
-    """Compute what depends on weights alone, so that products have plain weights."""
+    """Compute the nodes that depend only on weights, so that products have plain weights."""
     graph = model.graph
     weights = {each.name: each for each in graph.initializer}
     kept = []
@@ -168,7 +173,7 @@ def _unpack(model: ModelProto) -> None:
 
 
 def _replace(graph: Any, nodes: list[NodeProto], weights: Any) -> None:
-    """Give a graph these nodes, and of these weights those that they or its outputs use."""
+    """Set the nodes of a graph, and keep only the weights that the nodes or the graph's outputs use."""
     used = {name for node in nodes for name in node.input} | {item.name for item in graph.output}
     kept = [each for each in weights if each.name in used]
     del graph.node[:]

@@ -1,4 +1,4 @@
-"""The network of an embedding model by itself: ids in, token vectors out."""
+"""Network of an embedding model without pooling: token ids in, token vectors out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["TokenVectors"]
 
 
 class TokenVectors(nn.Module):
-    """The network of a `SentenceTransformer`, without what nobody reads, such as a pooler."""
+    """Network of a `SentenceTransformer`, without unused parts such as a pooler."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -28,6 +28,6 @@ class TokenVectors(nn.Module):
         attention_mask: torch.Tensor,
         token_type_ids: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor]:
-        """Token vectors alone, of shape (rows, tokens, width)."""
+        """Return only the token vectors, of shape (rows, tokens, width)."""
         types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
         return (self.network(input_ids=input_ids, attention_mask=attention_mask, **types)[0],)

@@ -1,1 +1,1 @@
-"""The torch backend: padded or packed batches, on a processor or on GPUs."""
+"""Torch backend: padded or packed batches, on a CPU or on GPUs."""

@@ -1,4 +1,7 @@
-"""torch: cross-encoders and embedding models as sentence-transformers loads them, on the CPU or a GPU."""
+"""Torch backends for cross-encoders and embedding models, on the CPU or a GPU.
+
+sentence-transformers loads the models.
+"""
 
 from __future__ import annotations
 
@@ -45,12 +48,13 @@ __all__ = [
 
 M = TypeVar("M", bound=torch.nn.Module)
 
-# While transformers loads, torch's default precision and some of its own methods are others, for all threads.
+# While transformers loads a model, it changes torch's default precision and some of its own methods for all
+# threads.
 _LOADING = threading.Lock()
 
 
 class TorchBackend(OnDevice):
-    """The network of a `sentence_transformers.CrossEncoder`, fed with packed or with exact-length batches."""
+    """Network of a `sentence_transformers.CrossEncoder` that runs packed or exact-length batches."""
 
     def __init__(self, spec: ModelSpec) -> None:
         encoder = load_cross_encoder(spec)
@@ -63,12 +67,12 @@ class TorchBackend(OnDevice):
         self._replaying = Replaying(self._packed, record) if self._packed and wanted() else None
 
     def close(self) -> None:
-        """Give the model's memory back."""
+        """Free the model's memory."""
         del self._model, self._packed, self._replaying
         relieve()
 
     def _outputs(self, batch: Batch | Packed) -> torch.Tensor:
-        """Raw outputs of shape (rows, labels)."""
+        """Return raw outputs of shape (rows, labels)."""
         if isinstance(batch, Packed):
             runs = self._replaying or self._packed
             assert runs is not None
@@ -78,9 +82,9 @@ class TorchBackend(OnDevice):
 
 
 class TorchEmbeddingBackend(OnDevice):
-    """The modules of a `sentence_transformers.SentenceTransformer`, fed with packed or exact-length batches.
+    """Modules of a `sentence_transformers.SentenceTransformer` that run packed or exact-length batches.
 
-    A Normalize that comes last is left out: each caller has vectors in a form of its own.
+    A Normalize that comes last is left out, because each caller may want another form of the vectors.
     """
 
     def __init__(self, spec: EmbedderSpec) -> None:
@@ -91,23 +95,24 @@ class TorchEmbeddingBackend(OnDevice):
         self._packed = packed_if_safe(network, spec, first_token_read=first)
         if self._packed is None and first:
             make_lean(network, first_token_read=True)
-        # sentence-transformers gives them the precision of the network.
+        # sentence-transformers loads these modules in the precision of the network.
         self._further = [each.float() for each in (further[:-1] if spec.chain.normalised else further)]
         self._token_types = spec.token_types
         self._dims = spec.chain.dims
         super().__init__(model.device, _dtype_of(network), self._packed)
 
     def close(self) -> None:
-        """Give the model's memory back."""
+        """Free the model's memory."""
         del self._network, self._further, self._packed
         relieve()
 
     def _outputs(self, batch: Batch | Packed) -> torch.Tensor:
-        """Vectors of shape (rows, dims)."""
+        """Return vectors of shape (rows, dims)."""
         if isinstance(batch, Packed):
             assert self._packed is not None
             given = self._packed.run(batch)
-            # Pooling reads padded rows: those of a like length together, or one long one would swell all.
+            # Pooling reads padded rows. Group rows of similar length, or one long row would widen all
+            # others.
             kinds = np.column_stack([batch.prompts, np.ceil(np.log2(batch.lengths))])
             features = partial(unpacked, batch, given)
         else:
@@ -115,14 +120,15 @@ class TorchEmbeddingBackend(OnDevice):
             kinds = batch.prompts
             features = partial(_picked, self._network(_inputs(batch, self._device, self._token_types)))
         vectors = torch.empty(len(kinds), self._dims, dtype=torch.float32, device=self._device)
-        # What comes after the network takes one length of prompt for all rows.
+        # The modules after the network accept one prompt length for all rows.
         for kind in np.unique(kinds, axis=0):
             rows = np.flatnonzero((kinds == kind).all(axis=1))
             vectors[on_device(rows, self._device)] = self._pooled(features(rows), int(kind[0]))
         return vectors
 
     def _pooled(self, features: dict[str, torch.Tensor], prompt: int) -> torch.Tensor:
-        # In float32, whatever the network computes in: it costs next to nothing, and sums stay exact.
+        # Pool in float32, whatever precision the network uses: it costs almost nothing, and sums stay
+        # exact.
         part: dict[str, Any] = {
             "token_embeddings": features["token_embeddings"].float(),
             "attention_mask": features["attention_mask"],
@@ -135,7 +141,7 @@ class TorchEmbeddingBackend(OnDevice):
 
 
 def network_of(encoder: CrossEncoder, spec: ModelSpec) -> torch.nn.Module:
-    """The network alone, ready for inference: ids in, logits out."""
+    """Return only the network, ready for inference: ids in, logits out."""
     network: torch.nn.Module | None = encoder.model
     if network is None:
         raise ModelError(f"{spec.name}: sentence-transformers loads it without a transformer")
@@ -143,10 +149,10 @@ def network_of(encoder: CrossEncoder, spec: ModelSpec) -> torch.nn.Module:
 
 
 def load_cross_encoder(spec: ModelSpec) -> CrossEncoder:
-    """The model as sentence-transformers loads it, with its rules for remote code and precision.
+    """Load the model with sentence-transformers, with its rules for remote code and precision.
 
     Raises:
-        ModelError: its files cannot be loaded.
+        ModelError: the model's files cannot be loaded.
     """
     encoder: CrossEncoder
     if spec.int8_weights:
@@ -163,10 +169,10 @@ def load_cross_encoder(spec: ModelSpec) -> CrossEncoder:
 
 
 def load_sentence_transformer(spec: EmbedderSpec) -> SentenceTransformer:
-    """The embedding model as sentence-transformers loads it; a network under other settings where it must.
+    """Load the embedding model with sentence-transformers, under translated settings if the spec has them.
 
     Raises:
-        ModelError: its files cannot be loaded.
+        ModelError: the model's files cannot be loaded.
     """
     if not spec.translated:
         return _load(SentenceTransformer, spec, spec.folder).train(False)
@@ -175,10 +181,10 @@ def load_sentence_transformer(spec: EmbedderSpec) -> SentenceTransformer:
 
 
 def read_pickled(file: Path) -> dict[str, Float32]:
-    """The tensors of a `pytorch_model.bin`, in float32, by name; no code in it is run.
+    """Return the tensors of a `pytorch_model.bin`, in float32, by name, without running code from the file.
 
     Raises:
-        ModelError: it cannot be read, or holds more than tensors.
+        ModelError: the file cannot be read, or holds more than tensors.
     """
     try:
         tensors = torch.load(file, map_location="cpu", weights_only=True)
@@ -190,9 +196,9 @@ def read_pickled(file: Path) -> dict[str, Float32]:
 def _load(kind: type[M], spec: ModelSpec, folder: Path) -> M:
     options = spec.options
     model_kwargs: dict[str, Any] = dict(options.model_kwargs or {})
-    # transformers would otherwise take the checkpoint's precision: float16 on a CPU by accident.
+    # transformers would otherwise use the checkpoint's precision, which may be float16 even on a CPU.
     model_kwargs["dtype"] = getattr(torch, spec.dtype)
-    # The files are here already; only code from another repository may still have to be fetched.
+    # The files are local already. Only code from another repository may still have to be downloaded.
     fetching: dict[str, Any] = {}
     if options.trust_remote_code:
         fetching = {
@@ -215,14 +221,14 @@ def _load(kind: type[M], spec: ModelSpec, folder: Path) -> M:
             why = "; ".join(misfits.mismatched) or error
             raise ModelError(f"{spec.name} cannot be loaded by sentence-transformers: {why}") from error
     if misfits.missing and kind is CrossEncoder:
-        # What an embedding model leaves random is a pooler that nothing reads.
+        # In an embedding model, a missing weight belongs to a pooler that nothing reads.
         raise ModelError(f"{spec.name}: its weights lack {', '.join(misfits.missing)}")
     return model
 
 
 @contextmanager
 def _no_progress_bar() -> Iterator[None]:
-    """A library does not draw on its user's terminal."""
+    """Hide the progress bar of transformers, because a library must not draw on its user's terminal."""
     shown = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
@@ -233,7 +239,7 @@ def _no_progress_bar() -> Iterator[None]:
 
 
 def _picked(features: dict[str, torch.Tensor], rows: np.ndarray[Any, Any]) -> dict[str, torch.Tensor]:
-    """Some rows of what the network gave."""
+    """Select rows of the network's output."""
     chosen = on_device(rows, features["token_embeddings"].device)
     return {name: features[name][chosen] for name in ("token_embeddings", "attention_mask")}
 

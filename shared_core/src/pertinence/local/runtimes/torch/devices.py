@@ -1,4 +1,4 @@
-"""The devices of torch: what is found, what a model gets of them, and how rows travel to and fro."""
+"""Devices of torch: detection, choice of device and precision, and transfer of data to and from a device."""
 
 from __future__ import annotations
 
@@ -43,18 +43,20 @@ S = TypeVar("S", bound=ModelSpec)
 _log = logging.getLogger(__name__)
 
 _CPU_BATCH_TOKENS = 1024
-# A batch should take the card several times as long as the launches of its kernels take the CPU.
+# A batch should take the GPU several times as long as the CPU needs to launch its kernels.
 _GPU_BATCH_TOKENS = {torch.float32: 16_384}
 _GPU_BATCH_TOKENS_LOW = 65_536
-# cudaErrorMemoryAllocation: what is allocated beside torch's own allocator, such as pinned memory, says so.
+# cudaErrorMemoryAllocation: the error code if memory outside torch's own allocator, such as pinned memory,
+# cannot be allocated.
 _CUDA_OUT_OF_MEMORY = 2
-# What cuBLAS says is no error of a kind of its own, but a RuntimeError with one of these names.
+# cuBLAS errors have no exception class of their own. They are RuntimeErrors with one of these names in the
+# message.
 _CUBLAS_FULL = "CUBLAS_STATUS_ALLOC_FAILED"
 _CUBLAS_LOST = ("CUBLAS_STATUS_EXECUTION_FAILED", "CUBLAS_STATUS_INTERNAL_ERROR")
 
 
 def find() -> Found:
-    """What torch finds on this machine."""
+    """Return the GPUs that torch finds on this machine, or the reason why CUDA is not available."""
     cuda = torch.cuda
     if torch.version.cuda is None and torch.version.hip is None:
         no_cuda = f"torch {torch.__version__} is built without it"
@@ -67,17 +69,17 @@ def find() -> Found:
 
 
 def places(asked: str, found: Callable[[], Found] = find) -> tuple[str, ...]:
-    """The devices that a model asked for with `device=asked` goes to.
+    """Return the devices that a model with `device=asked` is loaded on.
 
     Raises:
-        OptionError: it names no device.
-        ModelError: it is not there.
+        OptionError: `asked` names no device.
+        ModelError: the device is not available.
     """
     return ("cpu",) if asked == "cpu" else devices_for(asked, found())
 
 
 def put(spec: S, device: str, found: Callable[[], Found] = find) -> S:
-    """The spec for one device, in a precision that the device has."""
+    """Return the spec for one device, in a precision that the device supports."""
     card = found().cards[int(device.partition(":")[2])] if device.startswith("cuda:") else None
     dtype, why = precision_on(spec.dtype, card)
     if why:
@@ -86,25 +88,32 @@ def put(spec: S, device: str, found: Callable[[], Found] = find) -> S:
 
 
 def attention_ways(device: torch.device, dtype: torch.dtype) -> tuple[str, ...]:
-    """How attention within packed sequences may be computed there, the fastest first."""
+    """Return the ways to compute attention within packed sequences on the device, the fastest first."""
     capability = torch.cuda.get_device_capability(device) if device.type == "cuda" else None
     return ways_for(device.type, dtype, capability)
 
 
 def batch_tokens_on(device: torch.device, dtype: torch.dtype) -> int:
-    """Tokens of one batch."""
+    """Return the number of tokens per batch for the device and precision."""
     if device.type == "cpu":
         return _CPU_BATCH_TOKENS
     return _GPU_BATCH_TOKENS.get(dtype, _GPU_BATCH_TOKENS_LOW if device.type == "cuda" else 16_384)
 
 
 def current(device: torch.device) -> AbstractContextManager[object]:
-    """Make a card the current one: kernels from outside torch go there, whatever their arguments say."""
+    """Make a GPU the current one.
+
+    Kernels from outside torch run on the current GPU, whatever device their arguments are on.
+    """
     return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 def fetched(outputs: torch.Tensor) -> Collect:
-    """Have the rows sent back, once, when the device is done; float32 of the shape of `outputs`."""
+    """Start copying the rows back and return a function that waits for them.
+
+    The rows are copied once, when the device has computed them. They are float32, of the shape of
+    `outputs`.
+    """
     rows = outputs.detach().float()
     if rows.device.type != "cuda":
         return lambda: _numpy(rows.cpu())
@@ -121,7 +130,7 @@ def fetched(outputs: torch.Tensor) -> Collect:
 
 
 def on_device(array: np.ndarray[Any, Any], device: torch.device) -> torch.Tensor:
-    """The array there, without waiting for it to arrive where the device can do so."""
+    """Copy the array to the device, without waiting for the transfer if the device is a CUDA GPU."""
     tensor = torch.from_numpy(array)
     if device.type == "cuda":
         return tensor.pin_memory().to(device, non_blocking=True)
@@ -129,24 +138,26 @@ def on_device(array: np.ndarray[Any, Any], device: torch.device) -> torch.Tensor
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether an error says that the device's memory ran out."""
+    """Check whether an error says that the device's memory ran out."""
     if isinstance(error, torch.AcceleratorError):
         return getattr(error, "error_code", None) == _CUDA_OUT_OF_MEMORY
     return isinstance(error, torch.OutOfMemoryError) or _CUBLAS_FULL in str(error)
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether an error says that the device failed, and what lies there with it."""
+    """Check whether an error says that the device failed, and that the data in its memory is lost."""
     if isinstance(error, torch.AcceleratorError):
         return not is_full(error)
     return isinstance(error, RuntimeError) and any(name in str(error) for name in _CUBLAS_LOST)
 
 
 def check_answers(device: str) -> None:
-    """Refuse a card whose context an error has ended: nothing in this process can use it any more.
+    """Check that a GPU can still be used by this process.
+
+    After some errors the CUDA context has ended, and nothing in this process can use the GPU any more.
 
     Raises:
-        ModelError: that is so; the process must be started anew.
+        ModelError: the GPU does not answer; the process must be restarted.
     """
     if not device.startswith("cuda"):
         return
@@ -159,17 +170,18 @@ def check_answers(device: str) -> None:
 
 
 def relieve() -> None:
-    """Give memory that torch keeps for later back to the devices."""
+    """Return memory that torch keeps for later use to the devices."""
     if torch.cuda.is_available():
         try:
             torch.cuda.empty_cache()
         except RuntimeError as error:
-            # A card that failed has nothing to give back; what failed is told where it was asked.
+            # A failed GPU has no memory to return. The failure itself is reported where the work was
+            # requested.
             _log.debug("no memory was given back: %s", error)
 
 
 def describe(device: torch.device) -> str:
-    """A device and its memory."""
+    """Describe a device and its memory."""
     if device.type != "cuda":
         return f"the memory of {device}"
     free, whole = torch.cuda.mem_get_info(device)
@@ -186,7 +198,7 @@ def _card(place: int) -> Card:
 
 
 def _why_unavailable() -> str:
-    """What CUDA itself says: a driver that is too old, or no card."""
+    """Return CUDA's own reason, such as a driver that is too old or no GPU."""
     try:
         torch.cuda.init()  # type: ignore[no-untyped-call]
     except (RuntimeError, AssertionError) as error:

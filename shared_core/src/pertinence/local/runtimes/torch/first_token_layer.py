@@ -1,9 +1,9 @@
-"""A network without what is never read of it: in its last layer, every row but the first token's.
+"""First-token layer: a last layer that computes only the first token's row.
 
-A sequence classifier of the BERT family looks at the first token only, and so does a pooling that takes the
-first token's vector. Their last layer then needs keys
-and values of all tokens, but query, output and feed-forward of one: of that layer's products a sixth is
-left, and the same numbers come out. Two layers of two, that is 42% less work; of six, 14%.
+A sequence classifier of the BERT family reads only the first token, and so does a pooling that takes the
+first token's vector. Their last layer needs keys and values of all tokens, but query, output and
+feed-forward of only one. A sixth of that layer's products remains, and the numbers are the same. For a
+network of two layers this saves 42% of the work; for one of six layers, 14%.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["make_lean", "tolerance"]
 
 _log = logging.getLogger(__name__)
 
-# Networks whose head reads the first token alone, all of one layout (transformers' BERT).
+# Networks whose head reads only the first token, all with the layout of transformers' BERT.
 _READ_FIRST_TOKEN = {
     "BertForSequenceClassification",
     "CamembertForSequenceClassification",
@@ -32,27 +32,28 @@ _READ_FIRST_TOKEN = {
     "RobertaForSequenceClassification",
     "XLMRobertaForSequenceClassification",
 }
-# Networks without a head, for those who read of them the first token alone.
+# Networks without a head, for callers that read only the first token's vector.
 _WITHOUT_HEAD = {"BertModel", "CamembertModel", "ElectraModel", "RobertaModel", "XLMRobertaModel"}
-# Attentions that are given their mask as (batch, heads or 1, queries, keys), or none.
+# Attention implementations that take no mask, or a mask of shape (batch, heads or 1, queries, keys).
 _MASKED_BY_QUERY = {"eager", "sdpa"}
-# Sums of other lengths round differently; more than so many roundings, and it is another function.
+# Sums over other shapes round differently. A difference of more than this many roundings means a different
+# function.
 _ROUNDINGS = 1000
 
 
 def make_lean(network: Any, *, first_token_read: bool = False) -> bool:
-    """Replace the last layer of `network` in place by one that computes the first token's row alone.
+    """Replace the last layer of `network` in place by one that computes only the first token's row.
 
-    Nothing is replaced where the architecture is not known to allow it, or where a first small batch
-    shows other numbers than before.
+    The layer stays if the architecture is not known to allow the replacement, or if a small test batch
+    gives other numbers than before.
 
     Args:
         network: a sequence classifier of transformers, or a network without a head.
-        first_token_read: of a network without a head, the first token's vector alone is read; its
-            other vectors will be missing.
+        first_token_read: True for a network without a head of which only the first token's vector is read;
+            its other vectors will be missing.
 
     Returns:
-        Whether the layer was replaced.
+        True if the layer was replaced.
     """
     config = network.config
     known = _WITHOUT_HEAD if first_token_read else _READ_FIRST_TOKEN
@@ -84,7 +85,7 @@ def make_lean(network: Any, *, first_token_read: bool = False) -> bool:
 
 
 class _FirstTokenLayer(nn.Module):
-    """One encoder layer for the first token: hidden states (batch, tokens, dims) in, (batch, 1, dims) out."""
+    """Encoder layer for the first token: hidden states (batch, tokens, dims) in, (batch, 1, dims) out."""
 
     def __init__(self, layer: Any, *, eager: bool) -> None:
         super().__init__()
@@ -124,7 +125,7 @@ class _FirstTokenLayer(nn.Module):
 
 
 def _probe(network: Any) -> torch.Tensor:
-    """What is read of two rows of different length: logits or the first token's vector, float32."""
+    """Run two rows of different length and return logits or first-token vectors, in float32."""
     parameter = next(network.parameters())
     ids = torch.arange(10, 26, device=parameter.device).remainder(network.config.vocab_size).reshape(2, 8)
     mask = torch.ones_like(ids)
@@ -135,6 +136,6 @@ def _probe(network: Any) -> torch.Tensor:
 
 
 def tolerance(network: nn.Module, logits: torch.Tensor) -> float:
-    """How far another order of the same sums may move the output of `network`."""
+    """Return how far a different order of the same sums may move the output of `network`."""
     rounding = torch.finfo(next(network.parameters()).dtype).eps
     return min(0.2, _ROUNDINGS * rounding) * max(1.0, float(logits.abs().max()))

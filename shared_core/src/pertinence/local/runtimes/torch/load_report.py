@@ -1,4 +1,7 @@
-"""Whether a checkpoint fits its network: transformers only logs what it had to leave random."""
+"""Check that a checkpoint fits its network, from the report that transformers logs.
+
+transformers only logs which weights it had to initialize randomly.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,19 @@ __all__ = ["Misfits", "watched"]
 
 _REPORTER = "transformers.modeling_utils"
 _REPORT = "LOAD REPORT"
-# A row of its report: the name of a weight, its status, perhaps in colour, and more.
+# Row of the report: the name of a weight, its status (possibly in color), and details.
 _ROW = re.compile(
     r"^(\S[^|\n]*?)\s*\|\s*(?:\x1b\[[\d;]*m)*(MISSING|MISMATCH|CONVERSION)\b[^|\n]*(?:\|(.*))?", re.MULTILINE
 )
 
 
 class Misfits:
-    """What transformers reported of the weights that it loaded.
+    """Weights that do not fit, as transformers reported them.
 
     Attributes:
-        missing: weights of the network that the checkpoint does not hold: they are random.
-        mismatched: weights that it holds in another shape, each with what was said of it.
+        missing: weights of the network that the checkpoint lacks; they are initialized randomly.
+        mismatched: weights that the checkpoint holds in another shape, or that failed to convert, each with
+            the reported details.
     """
 
     def __init__(self) -> None:
@@ -30,7 +34,7 @@ class Misfits:
         self.mismatched: list[str] = []
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Read a report in the place of the terminal; whether the record is to be logged."""
+        """Parse a load report and keep it from being logged; return True for any other record."""
         message = record.getMessage()
         if _REPORT not in message:
             return True
@@ -44,11 +48,15 @@ class Misfits:
 
 @contextmanager
 def watched() -> Iterator[Misfits]:
-    """What is loaded meanwhile is reported here, whatever verbosity the user gave transformers."""
+    """Collect the load reports of models that are loaded in this context.
+
+    The reports are collected whatever verbosity the user set for transformers.
+    """
     logger = logging.getLogger(_REPORTER)
     level, misfits = logger.level, Misfits()
     logger.addFilter(misfits)
-    # Warnings pass, and no more: at the very level of warnings transformers tells of layers "not sharded".
+    # Let warnings pass, but nothing below. The level is not exactly WARNING, because transformers would
+    # then also report layers as "not sharded".
     logger.setLevel(logging.WARNING - 1)
     try:
         yield misfits

@@ -1,8 +1,8 @@
-"""Stock networks of transformers that read a batch as one row: no padding, and the same numbers.
+"""Networks of transformers that read a packed batch as one row, without padding, with the same results.
 
-All tokens lie end to end, positions begin anew with each sequence, attention stays within it, and the
-last layer hands on the first token of each sequence as a batch of one-token rows: so the network's own
-head follows unchanged.
+All tokens are placed end to end in one row. Positions restart with each sequence, and attention stays
+within it. The last layer returns the first token of each sequence as a batch of one-token rows, so the
+network's own head works unchanged.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ _PROBE_LENGTHS = (9, 1, 14, 3)
 
 
 class PackedNetwork:
-    """A network and the way it computes attention: a packed batch in, what its forward gives out.
+    """Network that reads packed batches, with the way in which it computes attention.
 
     Attributes:
-        way: how attention is computed (see `packed_attention`).
-        device: where it is.
-        filler: the token that stands for nothing.
-        positions: how many tokens a sequence of it may have.
+        way: way to compute attention (see `packed_attention`).
+        device: device of the network.
+        filler: token id that fills up a batch.
+        positions: maximum number of tokens of a sequence.
     """
 
     def __init__(self, network: Any, layout: Layout, way: str) -> None:
@@ -52,25 +52,25 @@ class PackedNetwork:
         self._dtype = next(network.parameters()).dtype
         self.device = next(network.parameters()).device
         self.filler = int(network.config.pad_token_id or 0)
-        # Padding has no positions of its own in the RoBERTa family.
+        # In the RoBERTa family, padding has no positions of its own.
         self.positions = int(network.config.max_position_embeddings)
 
     def run(self, batch: Packed) -> torch.Tensor:
-        """Logits of shape (rows, labels); of a network without a head, its vectors.
+        """Return logits of shape (rows, labels), or the vectors of a network without a head.
 
-        Those are of shape (rows, 1, dims) if the first token's alone are read, else (1, tokens, dims).
-        The device may still be at work when this returns.
+        The vectors have shape (rows, 1, dims) if only the first token's is read, else (1, tokens, dims).
+        The device may still be computing when this returns.
         """
         row = on_device(self.laid_out(batch), self.device)
         return self.compute(row, len(batch.ids), int(batch.lengths.max()))
 
     def laid_out(self, batch: Packed) -> Ids32:
-        """Ids, positions, token types and starts end to end: one transfer for all of them."""
+        """Concatenate ids, positions, token types and starts, so that one transfer is enough for all."""
         positions = positions_of(batch, self.filler if self._layout.after_pad else None)
         return np.concatenate([batch.ids, positions, batch.types, batch.starts])
 
     def compute(self, row: torch.Tensor, tokens: int, longest: int) -> torch.Tensor:
-        """What `run` gives, of a batch that is laid out on the device."""
+        """Return the result of `run` for a batch that is already laid out on the device."""
         ids, positions, types = row[: 3 * tokens].view(3, tokens)
         starts = row[3 * tokens :]
         inputs = {"input_ids": ids[None], "position_ids": positions[None]}
@@ -82,14 +82,14 @@ class PackedNetwork:
         return output
 
     def roundings(self, count: float, numbers: torch.Tensor) -> float:
-        """So many of them, of numbers as large as these."""
+        """Return the size of `count` rounding errors of numbers as large as these."""
         return float(count * torch.finfo(self._dtype).eps * numbers.abs().max())
 
     def keeps_apart(self) -> bool:
-        """Whether what the first sequences of a small batch say leaves the last one as it was.
+        """Check that the first sequences of a small batch do not affect the last one.
 
-        In half precision the comparison with padding must be a lenient one; this is not: the same kernels run
-        on the same shapes, so nothing should move at all.
+        In half precision the comparison with padded batches has to be lenient. This check is strict: the
+        same kernels run on the same shapes, so nothing should change at all.
         """
         batch = _probe()
         other = Batch(ids=batch.ids.copy(), mask=batch.mask, types=batch.types)
@@ -102,15 +102,15 @@ class PackedNetwork:
 
 
 def make_packed(network: Any, ways: Iterable[str], *, first_token_read: bool = True) -> PackedNetwork | None:
-    """Have `network` read packed batches from now on, and no others; None leaves it as it was.
+    """Make `network` read only packed batches from now on.
 
-    That is so where the architecture is not known to allow it, where no way is given, or where with
-    none of the ways a first small batch gives the same numbers as before.
+    Returns None and leaves the network unchanged if the architecture is not known to allow packed batches,
+    if `ways` is empty, or if no way gives the same numbers as before on a small test batch.
 
     Args:
         network: a sequence classifier of transformers, or a network without a head.
-        ways: how attention may be computed, in the order of preference.
-        first_token_read: the first token's vector alone is read; of a classifier that is always so.
+        ways: ways to compute attention, in the order of preference.
+        first_token_read: True if only the first token's vector is read, as is always so for a classifier.
     """
     layout = _layout_of(network)
     if layout is None:
@@ -135,7 +135,7 @@ def make_packed(network: Any, ways: Iterable[str], *, first_token_read: bool = T
                 reason = "lets sequences read each other"
             else:
                 reason = "gives other numbers"
-        # What a kernel refuses it refuses in many ways; the next one may take it.
+        # Kernels refuse inputs with many kinds of errors; the next way may accept them.
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
         _log.info("%s is not packed with attention by %s: %s", type(network).__name__, way, reason)
@@ -145,13 +145,13 @@ def make_packed(network: Any, ways: Iterable[str], *, first_token_read: bool = T
 
 
 def unpacked(batch: Packed, vectors: torch.Tensor, rows: np.ndarray[Any, Any]) -> dict[str, torch.Tensor]:
-    """Token vectors as poolings read them, padded with zeros: `token_embeddings` and `attention_mask`.
+    """Return token vectors for pooling, padded with zeros, as `token_embeddings` and `attention_mask`.
 
     Args:
-        batch: what was run.
-        vectors: what the network gave: of shape (1, tokens, dims), or (rows, 1, dims) if it is the first
-            token's alone.
-        rows: which sequences.
+        batch: the batch that was run.
+        vectors: output of the network, of shape (1, tokens, dims), or (rows, 1, dims) if it holds only the
+            first token's vectors.
+        rows: indices of the sequences to return.
     """
     if vectors.shape[0] == batch.rows and vectors.shape[1] == 1:
         picked = vectors[on_device(rows, vectors.device)]
@@ -160,7 +160,7 @@ def unpacked(batch: Packed, vectors: torch.Tensor, rows: np.ndarray[Any, Any]) -
     lengths = batch.lengths[rows]
     steps = np.arange(lengths.max())
     kept = steps < lengths[:, None]
-    # Padding is read from the sequence's first token, and then made nothing of.
+    # Padding reads the vector of the sequence's first token, which is then multiplied by zero.
     places = batch.starts[rows][:, None] + np.where(kept, steps, 0)
     mask = on_device(kept.astype(np.int64), vectors.device)
     picked = vectors[0][on_device(places.astype(np.int64), vectors.device)]
@@ -168,16 +168,16 @@ def unpacked(batch: Packed, vectors: torch.Tensor, rows: np.ndarray[Any, Any]) -
 
 
 def _layout_of(network: Any) -> Layout | None:
-    """The layout of a network that is known to be safe."""
+    """Return the layout of a network if it is known to be safe, else None."""
     kind = type(network)
-    # Code that came with a model may go by the same names.
+    # Code that comes with a model may use the same class names.
     if not kind.__module__.startswith("transformers.models."):
         return None
     return layout_of(kind.__name__, network.config.to_dict())
 
 
 def _probe() -> Batch:
-    """Rows of very different lengths."""
+    """Build a test batch with rows of very different lengths."""
     shape = (len(_PROBE_LENGTHS), max(_PROBE_LENGTHS))
     mask = (np.arange(shape[1]) < np.array(_PROBE_LENGTHS)[:, None]).astype(np.int64)
     ids = np.arange(10, 10 + mask.size).reshape(shape) % 50
@@ -187,7 +187,7 @@ def _probe() -> Batch:
 def _probe_padded(network: Any, layout: Layout, first_token_read: bool) -> torch.Tensor:
     batch = _probe()
     device = next(network.parameters()).device
-    # Positions of the RoBERTa family are read off the ids: what is padded must say so.
+    # The RoBERTa family computes positions from the ids, so padded positions must hold the padding id.
     ids = np.where(batch.mask, batch.ids, int(network.config.pad_token_id or 0))
     mask = torch.from_numpy(batch.mask).to(device)
     with torch.inference_mode():
@@ -198,6 +198,6 @@ def _probe_padded(network: Any, layout: Layout, first_token_read: bool) -> torch
 
 
 def _read_of(output: torch.Tensor, first_token_read: bool) -> torch.Tensor:
-    """What is read of the output, float32 of shape (rows or tokens, numbers)."""
+    """Return the part of the output that is read, float32 of shape (rows or tokens, numbers)."""
     read = output[:, 0] if first_token_read and output.ndim == 3 else output
     return read.detach().float().flatten(0, -2)

@@ -1,7 +1,8 @@
-"""Attention within each of many sequences that lie end to end in one row: ways to compute it.
+"""Ways to compute attention within each of many sequences that are packed end to end in one row.
 
-Each way is one function of query, key and value of shape (tokens, heads, dims), and of where the sequences
-begin. transformers finds them in its registry of attentions, so a stock model runs unchanged on one row.
+Each way is a function of query, key and value of shape (tokens, heads, dims), and of the sequences' start
+positions. transformers finds the ways in its registry of attention functions, so that an unmodified model
+can run on one row.
 """
 
 from __future__ import annotations
@@ -25,19 +26,25 @@ except ImportError as error:
 __all__ = ["NO_INFERENCE_MODE", "Spans", "attend", "register", "ways_for"]
 
 Tensor = torch.Tensor
-# Nested tensors are views, which tensors made in inference mode cannot have.
+# Nested tensors are views, which tensors created in inference mode cannot have.
 NO_INFERENCE_MODE = frozenset({"nested"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spans:
-    """Where sequences begin in a row: int32 of shape (rows + 1,) on the device, and the longest length."""
+    """Start positions of the sequences in a row, and the length of the longest one.
+
+    `starts` is int32 of shape (rows + 1,), on the device.
+    """
 
     starts: Tensor
     longest: int
 
     def as_arguments(self) -> dict[str, Any]:
-        """What transformers hands through every layer, by the names its own kernels have for it."""
+        """Return the keyword arguments that transformers passes through every layer.
+
+        The names are those that transformers' own kernels use.
+        """
         return {
             "cu_seq_lens_q": self.starts,
             "cu_seq_lens_k": self.starts,
@@ -52,32 +59,35 @@ Way = Callable[[Tensor, Tensor, Tensor, Spans, Spans, float], Tensor]
 def attend(
     way: str, query: Tensor, key: Tensor, value: Tensor, asking: Spans, read: Spans, scale: float
 ) -> Tensor:
-    """What the queries of each sequence read of its keys and values, of the shape of `query`.
+    """Compute attention of each sequence's queries over its own keys and values.
+
+    The result has the shape of `query`.
 
     Args:
         way: one of `ways_for`, or `reference`.
         query: shape (queries, heads, dims).
         key: shape (tokens, heads, dims).
-        value: likewise.
+        value: shape (tokens, heads, dims).
         asking: the spans of the queries.
-        read: the spans of keys and values, as many.
-        scale: of the products, before the softmax.
+        read: the spans of keys and values, as many as those of the queries.
+        scale: factor of the products, applied before the softmax.
     """
     return _WAYS[way](query, key, value, asking, read, scale)
 
 
 def ways_for(device: str, dtype: torch.dtype, capability: tuple[int, int] | None) -> tuple[str, ...]:
-    """The ways that suit a kind of device, the fastest first; none where padding is as good.
+    """Return the ways that suit a kind of device, the fastest first; none where padding is as good.
 
     Args:
-        device: its type: `cpu`, `cuda`, `mps`.
-        dtype: what the network computes in.
-        capability: of a CUDA device.
+        device: type of the device: `cpu`, `cuda`, `mps`.
+        dtype: precision that the network computes in.
+        capability: compute capability of a CUDA device; None for other devices.
     """
     if device != "cuda" or capability is None:
-        # On a CPU batches of nearly equal length leave little to gain, and no kernel takes it.
+        # On a CPU, batches of nearly equal length leave little to gain, and no kernel supports packed
+        # batches.
         return ()
-    # FlashAttention computes in half precision, from Ampere on.
+    # FlashAttention computes only in half precision, on Ampere and later.
     flash = dtype in (torch.float16, torch.bfloat16) and capability >= (8, 0)
     own = ("flash_attn",) if flash and find_spec("flash_attn") is not None else ()
     torchs = ("varlen", "varlen_plain") if flash and _has_varlen() else ()
@@ -85,7 +95,7 @@ def ways_for(device: str, dtype: torch.dtype, capability: tuple[int, int] | None
 
 
 def register(way: str) -> str:
-    """Make `way` known to transformers; gives the name for `attn_implementation`."""
+    """Register `way` with transformers and return its name for `attn_implementation`."""
     name = f"pertinence_{way}"
 
     def attention(
@@ -98,7 +108,7 @@ def register(way: str) -> str:
         dropout: float = 0.0,
         **spans: Any,
     ) -> tuple[Tensor, None]:
-        """One row: (1, heads, tokens, dims) in, (1, tokens, heads, dims) out."""
+        """Compute attention of one row: (1, heads, tokens, dims) in, (1, tokens, heads, dims) out."""
         asking = Spans(starts=spans["cu_seq_lens_q"], longest=spans["max_length_q"])
         read = Spans(starts=spans["cu_seq_lens_k"], longest=spans["max_length_k"])
         queries, keys, values = (each[0].transpose(0, 1) for each in (query, key, value))
@@ -110,7 +120,10 @@ def register(way: str) -> str:
 
 
 def _reference(query: Tensor, key: Tensor, value: Tensor, asking: Spans, read: Spans, scale: float) -> Tensor:
-    """Sequence by sequence: what every other way must equal, and what runs anywhere."""
+    """Compute attention one sequence after another.
+
+    It runs on any device, and every other way must give the same result.
+    """
     asked, own = asking.starts.tolist(), read.starts.tolist()
     seen = []
     for row in range(len(own) - 1):
@@ -121,7 +134,10 @@ def _reference(query: Tensor, key: Tensor, value: Tensor, asking: Spans, read: S
 
 
 def _efficient(query: Tensor, key: Tensor, value: Tensor, asking: Spans, read: Spans, scale: float) -> Tensor:
-    """The kernel behind `_nested`, asked without nested tensors: they take as long as a small batch."""
+    """Call the kernel behind `_nested` directly.
+
+    Creating nested tensors would take as long as computing a small batch.
+    """
     seen: Tensor = torch.ops.aten._efficient_attention_forward(
         query[None],
         key[None],
@@ -139,7 +155,7 @@ def _efficient(query: Tensor, key: Tensor, value: Tensor, asking: Spans, read: S
 
 
 def _nested(query: Tensor, key: Tensor, value: Tensor, asking: Spans, read: Spans, scale: float) -> Tensor:
-    """torch's own kernels for nested tensors: the only one of these that also computes in float32."""
+    """Use torch's kernels for nested tensors, which, unlike FlashAttention, also compute in float32."""
 
     def jagged(rows: Tensor, spans: Spans) -> Tensor:
         nested = torch.nested.nested_tensor_from_jagged(
@@ -164,10 +180,11 @@ def _varlen(
     *,
     told_splits: bool = True,
 ) -> Tensor:
-    """The FlashAttention that comes with torch.
+    """Use the FlashAttention that is part of torch.
 
-    Where an implementation splits sequences, the order of a sum depends on the longest one of the batch,
-    unless it is told not to; those that never split refuse to be told (`told_splits=False`).
+    An implementation may split sequences. The order of a sum then depends on the longest sequence of the
+    batch, unless `num_splits` is 1. Implementations that never split reject that argument
+    (`told_splits=False`).
     """
     from torch.nn.attention.varlen import varlen_attn
 
@@ -188,7 +205,7 @@ def _varlen(
 def _flash_attn(
     query: Tensor, key: Tensor, value: Tensor, asking: Spans, read: Spans, scale: float
 ) -> Tensor:
-    """The package flash-attn."""
+    """Use the package flash-attn."""
     from flash_attn import flash_attn_varlen_func  # type: ignore[import-not-found]
 
     seen: Tensor = flash_attn_varlen_func(
@@ -210,7 +227,7 @@ def _has_varlen() -> bool:
 
 @cache
 def _varlen_options(dims: int, scale: float, told_splits: bool) -> Mapping[str, Any]:
-    """What this version of torch can be told, of the two things that matter."""
+    """Return the optional arguments for splits and scale that this version of torch needs and accepts."""
     from torch.nn.attention.varlen import varlen_attn
 
     known = inspect.signature(varlen_attn).parameters

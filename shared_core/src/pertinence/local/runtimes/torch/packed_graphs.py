@@ -1,7 +1,7 @@
-"""Small packed batches replayed as CUDA graphs: one launch in the place of hundreds.
+"""Replay of small packed batches as CUDA graphs: one launch instead of hundreds.
 
-Off unless the environment's PERTINENCE_CUDA_GRAPHS is 1: the filling is proven on the CPU, the recording of
-graphs was not yet measured.
+It is off unless the environment variable PERTINENCE_CUDA_GRAPHS is 1. Filling batches up is proven on the
+CPU; recording graphs has not been measured yet.
 """
 
 from __future__ import annotations
@@ -28,25 +28,28 @@ except ImportError as error:
 __all__ = ["Replay", "Replaying", "record", "wanted"]
 
 _log = logging.getLogger(__name__)
-# CUDA records one graph at a time in a process.
+# CUDA records one graph at a time per process.
 _RECORDING = threading.Lock()
 
-# What a batch laid out as `PackedNetwork.laid_out` does gives, in a shape that was recorded.
+# Function that takes a batch in the form of `PackedNetwork.laid_out`, in a recorded shape, and returns the
+# network's output.
 Replay = Callable[[np.ndarray[Any, Any]], torch.Tensor]
-# A shape that comes once may never come again, and recording takes as long as several runs.
+# Record a shape only from its third batch on. A shape that occurs once may never occur again, and recording
+# takes as long as several runs.
 _COMMON = 3
 
 
 class Replaying:
-    """A packed network whose common small shapes are recorded once and replayed; others run as they are.
+    """Packed network that records its common small shapes once and replays them.
 
-    So do those whose recording gives other numbers for another batch than the network does. After one that
-    failed nothing is recorded any more: torch's allocator may believe for ever that it still goes on.
+    Other shapes run without a recording. So do shapes whose recording gives other numbers than the network
+    for another batch. After a failed recording nothing more is recorded, because torch's allocator may
+    behave forever as if that recording were still in progress.
 
     Args:
-        network: what runs.
-        record: records one shape, given a batch of it.
-        buckets: the shapes, which bound how many are ever recorded.
+        network: the network to run.
+        record: function that records one shape, given a batch of it.
+        buckets: the shapes that may be recorded; they limit the number of recordings.
     """
 
     def __init__(
@@ -57,13 +60,14 @@ class Replaying:
     ) -> None:
         self._network = network
         self._record = record
-        # What fills a batch up is read like any other sequence: it must have positions too.
+        # Filler sequences are read like any other sequence, so the network must have positions for them
+        # too.
         self._buckets = [each for each in buckets if each.longest <= network.positions]
         self._seen: dict[Bucket, int] = {}
         self.recorded: dict[Bucket, Replay | None] = {}
 
     def run(self, batch: Packed) -> torch.Tensor:
-        """What the network gives for the batch."""
+        """Return the network's output for the batch."""
         bucket = bucket_for(batch, self._buckets)
         if bucket is None:
             return self._network.run(batch)
@@ -77,8 +81,8 @@ class Replaying:
         return self._network.run(batch) if replay is None else replay(row)[: batch.rows]
 
     def _proven(self, bucket: Bucket, row: np.ndarray[Any, Any]) -> Replay | None:
-        """The recording of a shape; None if it cannot be made, or repeats what it once gave."""
-        # The same sequences of other tokens.
+        """Record a shape; return None if that fails or if the replay gives other numbers than the network."""
+        # The same sequence lengths with other tokens.
         other = row.copy()
         other[: bucket.tokens] = np.roll(row[: bucket.tokens], 1)
         try:
@@ -98,21 +102,22 @@ class Replaying:
 
 
 def wanted() -> bool:
-    """Whether graphs were asked for."""
+    """Check whether CUDA graphs are requested and CUDA is available."""
     return os.environ.get("PERTINENCE_CUDA_GRAPHS") == "1" and torch.cuda.is_available()
 
 
 def record(network: PackedNetwork, bucket: Bucket, row: np.ndarray[Any, Any]) -> Replay:
-    """One shape as a CUDA graph, over a buffer and memory of its own."""
+    """Record one shape as a CUDA graph, with its own input buffer and memory."""
     held = on_device(row, network.device)
 
     def compute() -> torch.Tensor:
         return network.compute(held, bucket.tokens, bucket.longest)
 
-    # The outer context leads back to this stream, also where a recording fails: torch's own then does not.
+    # The outer context restores this stream even if a recording fails; torch's own context does not.
     stream = torch.cuda.current_stream(network.device)
     with _RECORDING, torch.cuda.stream(stream):
-        # What is made on first use, such as workspaces, is made before the recording, on another stream.
+        # Run before the recording, on another stream, so that objects created on first use, such as
+        # workspaces, exist.
         aside = torch.cuda.Stream(network.device)  # type: ignore[no-untyped-call]
         aside.wait_stream(stream)
         with torch.cuda.stream(aside):
@@ -120,7 +125,8 @@ def record(network: PackedNetwork, bucket: Bucket, row: np.ndarray[Any, Any]) ->
                 compute()
         stream.wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
-        # torch's own stream for recordings lies on the card that recorded first. Other threads may go on.
+        # torch's own stream for recordings is on the GPU that recorded first, so pass one. Other threads
+        # may continue meanwhile.
         with torch.cuda.graph(graph, stream=aside, capture_error_mode="thread_local"):
             given = compute()
 

@@ -1,7 +1,8 @@
-"""Last layers of packed networks: of each sequence, the row of the first token alone.
+"""Last layers of packed networks, which return only the first token's row of each sequence.
 
-As `first_token_layer` has it for padded batches: keys and values of all tokens, but query, output and
-feed-forward of one. Hidden states of shape (1, tokens, dims) come in and (rows, 1, dims) go out.
+They correspond to `first_token_layer` for padded batches: they compute keys and values of all tokens, but
+query, output and feed-forward of only one per sequence. Hidden states of shape (1, tokens, dims) come in
+and (rows, 1, dims) go out.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ Tensor = torch.Tensor
 
 
 class _FirstTokens(nn.Module):
-    """What the layers have in common.
+    """Common part of the last layers.
 
     Args:
         layer: the network's own last layer.
-        way: how attention is computed.
+        way: way to compute attention.
     """
 
     def __init__(self, layer: Any, way: str) -> None:
@@ -54,11 +55,11 @@ class _FirstTokens(nn.Module):
 
     @abstractmethod
     def _projected(self, tokens: Tensor, first: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Query of `first`, key and value of `tokens`, each of shape (..., heads, dims)."""
+        """Return the query of `first` and the key and value of `tokens`, each of shape (..., heads, dims)."""
 
     @abstractmethod
     def _rest(self, seen: Tensor, first: Tensor) -> Tensor:
-        """All that follows attention."""
+        """Compute everything in the layer that follows attention."""
 
 
 class _Bert(_FirstTokens):
@@ -110,7 +111,7 @@ def _by_head(rows: tuple[Tensor, Tensor, Tensor], dims: int) -> tuple[Tensor, Te
 
 
 def _rotated(rows: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary positions (https://arxiv.org/abs/2104.09864): pairs of the two halves are turned by angles."""
+    """Apply rotary positions (https://arxiv.org/abs/2104.09864): rotate pairs of the two halves by angles."""
     one, other = rows.chunk(2, dim=-1)
     turned = torch.cat((-other, one), dim=-1)
     return rows * cos[:, None] + turned * sin[:, None]

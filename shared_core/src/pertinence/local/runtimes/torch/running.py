@@ -1,4 +1,4 @@
-"""A network of torch on its device, fed batch by batch: what rerankers and embedding models share."""
+"""Torch network on its device, run batch by batch: the shared base of rerankers and embedding models."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ T = TypeVar("T")
 
 
 def packed_if_safe(network: Any, spec: ModelSpec, *, first_token_read: bool = True) -> PackedNetwork | None:
-    """The network as it reads packed batches from now on; None, and nothing changed, if it reads padded ones.
+    """Make the network read packed batches from now on, if that is safe.
 
-    That is so where no kernel reads packed ones, where the architecture is not known to allow it, and
-    where the user chose an attention.
+    Returns None, and leaves the network unchanged, in three cases: no kernel supports packed batches, the
+    architecture is not known to allow them, or the user chose an attention implementation.
     """
     if "attn_implementation" in (spec.options.model_kwargs or {}):
         return None
@@ -55,12 +55,14 @@ def packed_if_safe(network: Any, spec: ModelSpec, *, first_token_read: bool = Tr
 
 
 class OnDevice(ABC):
-    """Starts batches on a device, several ahead unless it is the CPU, in parts where memory runs out.
+    """Base class that runs batches on a device.
+
+    On devices other than the CPU, two batches may be in flight. A batch is split if memory runs out.
 
     Args:
-        device: where the network is.
-        dtype: what it computes in.
-        packed: the network as it reads packed batches; None if it reads padded ones.
+        device: device of the network.
+        dtype: precision that it computes in.
+        packed: the network if it reads packed batches; None if it reads padded ones.
     """
 
     width_multiple = 1
@@ -81,20 +83,20 @@ class OnDevice(ABC):
 
     @property
     def fitting(self) -> int | None:
-        """The most tokens that one batch may hold since memory ran out; None if it never did."""
+        """Maximum number of tokens per batch since memory ran out; None if it never did."""
         return self._shrinking.fitting
 
     def start(self, batch: Batch | Packed) -> Collect:
-        """Hand a batch to the device.
+        """Send a batch to the device and return a function that waits for its rows.
 
         Raises:
-            ModelError: the device failed, and with it what lies there.
+            ModelError: the device failed, and the data in its memory is lost.
         """
         collect = self._told(partial(self._shrinking.start, batch))
         return lambda: self._told(collect)
 
     def run(self, batch: Batch | Packed) -> Float32:
-        """Rows of floats, float32 of shape (rows, labels or dims)."""
+        """Return one row of floats per sequence, float32 of shape (rows, labels or dims)."""
         rows = self.start(batch)()
         refused = next((row for row in rows if isinstance(row, ModelError)), None)
         if refused is not None:
@@ -103,11 +105,11 @@ class OnDevice(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Give the model's memory back."""
+        """Free the model's memory."""
 
     @abstractmethod
     def _outputs(self, batch: Batch | Packed) -> torch.Tensor:
-        """What is read of the network's output, of shape (rows, labels or dims)."""
+        """Return the part of the network's output that is read, of shape (rows, labels or dims)."""
 
     def _launch(self, batch: Batch | Packed) -> Collect:
         with self._modes():
@@ -120,7 +122,7 @@ class OnDevice(ABC):
         return modes
 
     def _told(self, work: Callable[[], T]) -> T:
-        """What `work` gives; an error of the device is told as one, and remembered."""
+        """Return the result of `work`; convert a device failure to a `ModelError` and set `lost`."""
         try:
             return work()
         except Exception as error:
@@ -131,10 +133,10 @@ class OnDevice(ABC):
 
 
 def _keep_within_quota() -> None:
-    """Give torch no more threads than a container's limit lets run at once.
+    """Limit torch to the number of threads that a container's limit lets run at once.
 
-    torch counts the processors and knows no such limit. Its number of threads is one for the whole process,
-    so it is left alone where no limit demands another, and never raised.
+    torch counts the processors and ignores such a limit. Its number of threads applies to the whole
+    process, so it is changed only if a limit requires it, and never raised.
     """
     here = cores()
     if here.quota is not None and here.threads < torch.get_num_threads():
