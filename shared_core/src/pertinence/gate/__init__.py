@@ -1,7 +1,7 @@
-"""The quality gate: does a faster form of a model rank as its float32 form does?
+"""Quality gate: a check that a faster form of a model ranks as its float32 form does.
 
-A candidate is run beside the reference on questions with their passages; what is measured is held
-against limits; the report says passed, refused or not judged, and why.
+A candidate and the reference score the same questions with their passages. The measured figures are
+compared with limits. The report says passed, refused or not judged, and why.
 """
 
 from __future__ import annotations

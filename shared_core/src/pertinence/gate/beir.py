@@ -1,6 +1,6 @@
-"""Folders in the form of BEIR: `corpus.jsonl`, `queries.jsonl`, `qrels/` and a first stage's candidates.
+"""Reader of BEIR folders: `corpus.jsonl`, `queries.jsonl`, `qrels/` and the candidates of a first stage.
 
-Each file may be gzipped. `qrels/<split>.trec` or `.tsv` holds the judgements, `bm25.trec` the candidates.
+Each file may be gzipped. `qrels/<split>.trec` or `.tsv` holds the judgments, `bm25.trec` the candidates.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from pertinence.gate.sets import Question, QuestionSet, evenly
 
 __all__ = ["CANDIDATES", "read_beir"]
 
-# So many of the first stage's best: twice what the gate's top-10 looks at.
+# Number of best candidates of the first stage to use: twice the depth of the gate's top-10 figures.
 CANDIDATES = 20
 
 
 def read_beir(path: Path, most: int) -> QuestionSet:
-    """The judged questions of one split, each with the first stage's best 20 candidates.
+    """Read the judged questions of one split, each with the first stage's best 20 candidates.
 
     Args:
-        path: the folder, whose split is then `test`, `dev` or the only one; or a file in its `qrels`.
-        most: how many questions to take, evenly.
+        path: the folder, of which the split `test`, `dev` or the only one is used; or a file in its `qrels`.
+        most: maximum number of questions, evenly spaced over the split.
 
     Raises:
-        InputError: a file is missing or a line cannot be used; the message names it.
+        InputError: a file is missing or a line is not valid; the message names it.
     """
     folder, judgements = (path, find_split(path / "qrels")) if path.is_dir() else (path.parent.parent, path)
     grades = _grades(judgements)
@@ -57,7 +57,7 @@ def read_beir(path: Path, most: int) -> QuestionSet:
 
 
 def _grades(file: Path) -> dict[str, dict[str, float]]:
-    """Query id -> passage id -> grade; a negative grade counts as 0, as for trec_eval."""
+    """Read query id -> passage id -> grade. A negative grade counts as 0, as in trec_eval."""
     grades: dict[str, dict[str, float]] = {}
     for row in read_grades(file):
         grades.setdefault(row.query, {})[row.passage] = max(0.0, row.value)
@@ -65,7 +65,7 @@ def _grades(file: Path) -> dict[str, dict[str, float]]:
 
 
 def _candidates(file: Path, wanted: dict[str, dict[str, float]]) -> dict[str, list[str]]:
-    """Query id -> passage ids, best first."""
+    """Read query id -> ids of its `CANDIDATES` best passages, best first."""
     ranked: dict[str, list[RunRow]] = {}
     for row in read_run(file):
         if row.query in wanted:
@@ -74,7 +74,7 @@ def _candidates(file: Path, wanted: dict[str, dict[str, float]]) -> dict[str, li
 
 
 def _texts(file: Path, wanted: set[str]) -> dict[str, str]:
-    """Id -> text, behind its title where there is one."""
+    """Read id -> text for the wanted ids; a text with a title follows its title."""
     texts = {key: text for _, key, text in read_texts(file) if key in wanted}
     if missing := sorted(wanted - texts.keys()):
         raise InputError(f"{file}: {len(missing)} ids are missing, the first is {missing[0]!r}")

@@ -1,7 +1,7 @@
-"""The questions that come with Pertinence, in French and English, written for it.
+"""Questions in French and English that were written for Pertinence and come with it.
 
-`gate.json` and `calibration.json` share no topic. A candidate is one paragraph or several in a row, 13 to
-450 words; which candidates answer is drawn without regard to their place and length.
+`gate.json` and `calibration.json` share no topic. A candidate is one paragraph or several consecutive ones,
+13 to 450 words. The relevant candidates were drawn regardless of their position and length.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ __all__ = ["built_in", "calibration_pairs"]
 
 @cache
 def built_in() -> QuestionSet:
-    """32 questions, half French and half English, with twelve candidates each, of which two answer."""
+    """Load 32 questions, half French and half English. Each has twelve candidates, two of them relevant."""
     return _set("built-in", "gate.json")
 
 
 @cache
 def calibration_pairs() -> tuple[tuple[str, str], ...]:
-    """144 pairs of question and passage for the ranges of activations; none is in any gate."""
+    """Load 144 pairs of question and passage to calibrate activation ranges. No gate uses any of them."""
     questions = _set("calibration", "calibration.json").questions
     return tuple((question.query, passage) for question in questions for passage in question.passages)
 

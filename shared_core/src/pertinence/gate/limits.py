@@ -1,4 +1,4 @@
-"""What a candidate must reach, and whether its figures do (pure)."""
+"""Limits for a candidate, and the verdict on its figures (pure)."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ __all__ = ["VERDICTS", "Limits", "Reason", "VerdictName", "decide"]
 
 VerdictName = Literal["passed", "refused", "not judged"]
 VERDICTS: tuple[VerdictName, ...] = ("passed", "refused", "not judged")
-# Of a thousand random orders one may do as well before a model counts as one that ranks.
+# A model counts as one that ranks if at most one in a thousand random orders does as well.
 _CHANCE = 0.001
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What is refused.
+    """Limits that a candidate must meet.
 
     Attributes:
-        min_tau: a mean Kendall tau below this.
-        max_ndcg_loss: a mean nDCG@10 that is lower than the reference's by more than this.
-        max_neighbour_effect: a logit that moves with its batch neighbours by more than this, in units of
-            the spread.
+        min_tau: lowest accepted mean Kendall tau.
+        max_ndcg_loss: largest accepted loss of mean nDCG@10 against the reference.
+        max_neighbour_effect: largest accepted change of a logit with its batch neighbors, in units of the
+            spread.
 
     Raises:
-        OptionError: a value that is no number, or one that no figure could have.
+        OptionError: a value is not a number, or is outside the range of its figure.
     """
 
     min_tau: float = 0.98
@@ -49,7 +49,7 @@ class Limits:
 
     @property
     def lowered(self) -> tuple[str, ...]:
-        """The names of those that let more pass than the gate's own."""
+        """Names of the limits that are less strict than the defaults."""
         own = Limits()
         laxer = {
             "min_tau": self.min_tau < own.min_tau,
@@ -61,12 +61,12 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """Why something did not pass.
+    """Reason for a verdict other than `passed`.
 
     Attributes:
-        name: a limit (`min_tau`, `max_ndcg_loss`, `max_neighbour_effect`), or why nothing was judged
-            (`random_weights`, `no_spread`, `no_judgements`, `chance`).
-        text: the same as a sentence, with the figures.
+        name: the limit that was missed (`min_tau`, `max_ndcg_loss`, `max_neighbour_effect`), or the reason
+            why nothing was judged (`random_weights`, `no_spread`, `no_judgements`, `chance`).
+        text: the reason as a sentence, with the figures.
     """
 
     name: str
@@ -76,15 +76,15 @@ class Reason:
 def decide(
     figures: Figures, limits: Limits, *, random_weights: bool = False
 ) -> tuple[VerdictName, tuple[Reason, ...]]:
-    """The verdict on these figures, and why it is not `passed`.
+    """Return the verdict on the figures, and the reasons why it is not `passed`.
 
-    Nothing is judged where the reference gives no sign of ranking: scores that hardly differ change places
-    by rounding alone, and how often they do says nothing of a model that was trained.
+    The verdict is `not judged` if nothing shows that the reference ranks. Scores that hardly differ swap
+    their order by rounding alone, and how often they do so says nothing about a trained model.
 
     Args:
-        figures: what was measured.
-        limits: what is refused.
-        random_weights: the user says that the weights were never trained.
+        figures: measured figures.
+        limits: limits to compare them with.
+        random_weights: True if the user says that the weights were never trained.
     """
     if unjudged := tuple(_not_judged(figures, random_weights)):
         return "not judged", unjudged

@@ -1,4 +1,4 @@
-"""From two score lists per question to figures: order, judgements, values, neighbours and speed (pure)."""
+"""Figures from two lists of scores per question: order, judgments, values, neighbors and speed (pure)."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from pertinence.scorer import Float32
 
 __all__ = ["HEAD", "Figures", "QuestionFigures", "Scored", "measure"]
 
-# The depth of overlap and nDCG.
+# Depth of overlap and nDCG.
 HEAD = 10
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scored:
-    """What came out for one question.
+    """Scores of one question.
 
     Attributes:
-        set_name: the set it is from.
-        place: its place in that set, from 0.
-        grades: of its passages, where they were judged.
+        set_name: name of the question's set.
+        place: index of the question in that set, from 0.
+        grades: grades of the passages; None if they were not judged.
         reference: logits of the reference, float32 of shape (passages,).
-        candidate: those of the candidate.
-        moves: by how much the candidate's logit of each passage moved with its batch neighbours; empty
-            where that was not looked at.
-        seconds: what reference and candidate took; None where that was not to be counted.
+        candidate: logits of the candidate, float32 of shape (passages,).
+        moves: for each passage, the change of the candidate's logit with its batch neighbors; empty if
+            that was not measured.
+        seconds: time that the reference and the candidate took; None if the time does not count.
     """
 
     set_name: str
@@ -45,17 +45,18 @@ class Scored:
 
 @dataclass(frozen=True, kw_only=True)
 class QuestionFigures:
-    """The figures of one question; it is told by set and place, so that a report quotes nobody's texts.
+    """Figures of one question. Set and index identify it, so that a report does not quote the user's texts.
 
     Attributes:
-        set_name: the set it is from.
-        place: its place in that set, from 0.
-        passages: how many candidates it has.
-        tau: Kendall's tau-b; None where the reference has no order, and 0 where only the candidate has none.
-        overlap: the share of the reference's ten best among the candidate's ten best.
-        ndcg_reference: nDCG@10 of the reference; None where judgements prefer no order.
-        ndcg: that of the candidate.
-        drift: the largest difference of two logits.
+        set_name: name of the question's set.
+        place: index of the question in that set, from 0.
+        passages: number of passages of the question.
+        tau: Kendall's tau-b; None if the reference gives all passages one score, and 0 if only the
+            candidate does.
+        overlap: share of the reference's ten best passages that are among the candidate's ten best.
+        ndcg_reference: nDCG@10 of the reference; None without judgments or if all grades are equal.
+        ndcg: nDCG@10 of the candidate; None in the same cases.
+        drift: largest difference between the two logits of a passage.
     """
 
     set_name: str
@@ -68,32 +69,32 @@ class QuestionFigures:
     drift: float
 
     def without_order(self) -> QuestionFigures:
-        """The same without what an order that means nothing says."""
+        """Return a copy without the figures that need a meaningful order of the reference."""
         return replace(self, tau=None, overlap=None, ndcg=None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """The figures over all questions.
+    """Figures over all questions.
 
     Attributes:
-        questions: how many there are.
-        passages: how many pairs of question and passage.
-        judged: how many questions have judgements that prefer some order.
-        tau: mean of the questions' taus; None where no question has one.
-        lowest_tau: the lowest of them.
-        overlap: mean share of the reference's ten best among the candidate's.
-        ndcg_reference: mean nDCG@10 of the reference over the judged questions.
-        ndcg: that of the candidate.
-        ndcg_loss: the first less the second.
-        chance: the share of random orders whose mean nDCG@10 reaches the reference's.
-        spread: standard deviation of the reference's logits around their question's mean.
-        drift: the largest difference of two logits.
-        drift_over_spread: that in units of the spread; None without a spread.
-        neighbour_effect: the most that a logit of the candidate moved with its batch neighbours, in units
-            of the spread; None where that was not looked at, or without a spread.
-        neighbour_passages: how many passages were looked at for it.
-        speed_ratio: median over questions of the reference's time over the candidate's; None where
+        questions: number of questions.
+        passages: number of pairs of question and passage.
+        judged: number of questions whose grades are not all equal.
+        tau: mean of the questions' taus; None if no question has one.
+        lowest_tau: lowest of the questions' taus; None if no question has one.
+        overlap: mean share of the reference's ten best passages that are among the candidate's ten best.
+        ndcg_reference: mean nDCG@10 of the reference over the judged questions; None if there are none.
+        ndcg: mean nDCG@10 of the candidate over the judged questions; None if there are none.
+        ndcg_loss: `ndcg_reference` minus `ndcg`.
+        chance: share of random orders whose mean nDCG@10 reaches that of the reference.
+        spread: standard deviation of the reference's logits around the mean of their question.
+        drift: largest difference between the two logits of a passage.
+        drift_over_spread: drift in units of the spread; None if the spread is 0.
+        neighbour_effect: largest change of a candidate's logit with its batch neighbors, in units of the
+            spread; None if it was not measured or the spread is 0.
+        neighbour_passages: number of passages for which that change was measured.
+        speed_ratio: median over questions of the reference's time divided by the candidate's; None if
             nothing was timed.
     """
 
@@ -115,12 +116,12 @@ class Figures:
     speed_ratio: float | None
 
     def without_order(self) -> Figures:
-        """The same without what an order that means nothing says."""
+        """Return a copy without the figures that need a meaningful order of the reference."""
         return replace(self, tau=None, lowest_tau=None, overlap=None, ndcg=None, ndcg_loss=None)
 
 
 def measure(scored: Sequence[Scored]) -> tuple[Figures, tuple[QuestionFigures, ...]]:
-    """The figures over all questions, and those of each; there is at least one question."""
+    """Return the figures over all questions and those of each question. `scored` must not be empty."""
     each = tuple(map(_question, scored))
     spread = spread_within(one.reference for one in scored)
     drift = max(one.drift for one in each)
@@ -169,12 +170,12 @@ def _tau(reference: Float32, candidate: Float32) -> float | None:
     if not np.ptp(reference):
         return None
     tau = kendall_tau(reference, candidate)
-    # A candidate that gives every passage one score has lost the order, whatever tau's denominator says.
+    # tau-b is not defined if the candidate gives every passage the same score. It has lost the order then.
     return 0.0 if math.isnan(tau) else tau
 
 
 def _ndcg(scores: Float32, grades: tuple[float, ...] | None) -> float:
-    """Of the order that a ranking would show: highest first, equal scores in the order they came in."""
+    """Return nDCG of the order that a ranking shows: highest first, equal scores in input order."""
     return ndcg(np.asarray(grades, dtype=np.float64)[np.argsort(-scores, kind="stable")], HEAD)
 
 

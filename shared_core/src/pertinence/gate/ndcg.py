@@ -1,4 +1,4 @@
-"""nDCG of a ranked list, and how a list of random orders would do beside it (pure)."""
+"""nDCG of a ranked list, and a comparison with random orders (pure)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _DRAWS = 2000
 
 
 def ndcg(grades: npt.ArrayLike, k: int = 10) -> float:
-    """Normalised discounted cumulative gain, from 0 to 1, of grades in the order of a ranking.
+    """Compute normalized discounted cumulative gain, from 0 to 1, of grades in the order of a ranking.
 
-    As trec_eval has it: the gain is the grade, its discount is log2(rank + 1), and the ideal order is that
-    of the same grades. 0 where no grade is above 0.
+    The definition is that of trec_eval: the gain is the grade, its discount is log2(rank + 1), and the
+    ideal order sorts the same grades. The result is 0 if no grade is above 0.
 
     Raises:
         InputError: `k` is not positive, or a grade is negative or not finite.
@@ -35,12 +35,12 @@ def ndcg(grades: npt.ArrayLike, k: int = 10) -> float:
 
 
 def share_of_random_orders(lists: Sequence[npt.ArrayLike], reached: float, k: int = 10) -> float:
-    """How likely random orders reach this mean nDCG: a permutation test, from 1/2001 to 1.
+    """Estimate how likely random orders reach a mean nDCG: a permutation test, from 1/2001 to 1.
 
     Args:
-        lists: the grades of each question's candidates, in any order.
-        reached: the mean nDCG to reach.
-        k: the depth of nDCG.
+        lists: grades of each question's candidates, in any order.
+        reached: mean nDCG to reach.
+        k: depth of nDCG.
     """
     draw = np.random.default_rng(_SEED)
     total = np.zeros(_DRAWS)
@@ -49,7 +49,7 @@ def share_of_random_orders(lists: Sequence[npt.ArrayLike], reached: float, k: in
         ideal = _dcg(-np.sort(-gains), k)
         if ideal > 0:
             total += _dcg(draw.permuted(np.tile(gains, (_DRAWS, 1)), axis=1), k) / ideal
-    # An order that equals the best one would else be missed by its last digit.
+    # The tolerance keeps an order that equals the best one from being missed by a rounding error.
     as_good = np.count_nonzero(total / len(lists) >= reached - 1e-9)
     return float((1 + as_good) / (1 + _DRAWS))
 

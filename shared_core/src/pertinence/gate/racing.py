@@ -1,4 +1,4 @@
-"""Several scorers over the same questions, turn about, to see which is the fastest."""
+"""Speed comparison of several scorers, which take turns on the same questions."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pertinence.scorer import Scorer
 
 __all__ = ["race"]
 
-# Enough to tell engines apart that differ by a few percent, and done within seconds for a small model.
+# These are enough to distinguish engines that differ by a few percent. A small model takes only seconds.
 _QUESTIONS = 6
 _ROUNDS = 3
 
 
 def race(scorers: Mapping[str, Scorer], sets: Sequence[QuestionSet]) -> dict[str, float]:
-    """Time each scorer on the same questions and give the seconds that one takes, by the scorer's name.
+    """Time each scorer on the same questions, and return its seconds per question, by the scorer's name.
 
-    That is the mean over the questions of each one's median.
+    The seconds are the mean, over the questions, of each question's median over the rounds.
 
-    They take turns, question by question, so what disturbs one disturbs the others. The first round is not
-    counted: it pays for what later ones find prepared.
+    The scorers take turns, question by question, so that a disturbance affects all of them. The first round
+    does not count, because it includes one-time costs.
 
     Raises:
         InputError: there are no questions.

@@ -1,4 +1,4 @@
-"""The user's own questions: a JSON Lines file, or a folder in the form of BEIR (see `beir`)."""
+"""Reader of the user's own questions: a JSON Lines file, or a BEIR folder (see `beir`)."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pertinence.gate.sets import Question, QuestionSet, evenly
 
 __all__ = ["MOST_QUESTIONS", "read_sets"]
 
-# Enough for the limits to be told from chance, and few enough to wait for.
+# Enough to distinguish the limits from chance, and few enough to wait for.
 MOST_QUESTIONS = 200
 
 
 def read_sets(path: Path, most: int = MOST_QUESTIONS) -> QuestionSet:
-    """The questions of a file or a folder, at most so many of them, taken evenly.
+    """Read the questions of a file or a folder: at most `most` of them, evenly spaced.
 
     A `.jsonl` file (or `.jsonl.gz`) holds one object per line: `query`, `passages` (a list of texts) and,
-    where they were judged, either `relevant` (places in that list, from 0) or `grades` (one number for
-    each passage). A folder, or one file of judgements in its `qrels`, is read as BEIR's.
+    if the passages were judged, either `relevant` (indices in that list, from 0) or `grades` (one number
+    for each passage). A folder, or one file of judgments in its `qrels`, is read as BEIR.
 
     Raises:
-        InputError: it cannot be read or used; the message names the file and the line.
+        InputError: the file cannot be read or is not valid; the message names the file and the line.
     """
     if path.is_dir() or path.parent.name == "qrels":
         from pertinence.gate.beir import read_beir

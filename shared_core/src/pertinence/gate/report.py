@@ -1,4 +1,4 @@
-"""The gate's report: what was judged, on what, with which figures and verdict; as JSON and as a table."""
+"""Report of the gate, as JSON and as a table: the models, the questions, the figures and the verdict."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Contender", "GateReport", "SetFacts", "Subject", "write_reports"]
 
 @dataclass(frozen=True, kw_only=True)
 class Contender:
-    """How a model is run: backend, precision, and the versions of what computes it, by package."""
+    """Way of running a model: backend, precision, and the versions of the packages that compute it."""
 
     backend: str
     dtype: str
@@ -30,21 +30,21 @@ class Contender:
 
     @classmethod
     def here(cls, backend: str, dtype: str) -> Contender:
-        """With the versions that are installed."""
+        """Create a contender with the package versions that are installed."""
         return cls(backend=backend, dtype=dtype, runtimes=runtimes_of(backend))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What is judged.
+    """Subject of a verdict.
 
     Attributes:
-        model: its name.
-        fingerprint: which files the verdict is about (see `pertinence.local.files.fingerprint`).
-        candidate: the faster form.
-        reference: what it is held against.
-        processor: where both were run.
-        date: the day, as YYYY-MM-DD, UTC.
+        model: name of the model.
+        fingerprint: fingerprint of the files that were judged (see `pertinence.local.files.fingerprint`).
+        candidate: faster form that is judged.
+        reference: form that the candidate is compared with.
+        processor: processor on which both were run.
+        date: day of the run, as YYYY-MM-DD, UTC.
     """
 
     model: str
@@ -63,7 +63,7 @@ class Subject:
         reference: Contender,
         where: Processor | None = None,
     ) -> Subject:
-        """On this machine, today; on its CPU if nothing else is named."""
+        """Create a subject for this machine and today. The processor is the CPU unless `where` is given."""
         return cls(
             model=model,
             fingerprint=fingerprint,
@@ -76,7 +76,7 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class SetFacts:
-    """Which questions a report is about: the set's name, how many of how many, and their digest."""
+    """Summary of a question set: its name, the number of questions used and available, and a digest."""
 
     name: str
     questions: int
@@ -85,23 +85,23 @@ class SetFacts:
 
     @classmethod
     def of(cls, questions: QuestionSet) -> SetFacts:
-        """The facts of a set."""
+        """Summarize a question set."""
         count = len(questions.questions)
         return cls(name=questions.name, questions=count, total=questions.total, digest=questions.digest)
 
 
 @dataclass(frozen=True, kw_only=True)
 class GateReport:
-    """A verdict with all that it rests on.
+    """Verdict with everything that it is based on.
 
     Attributes:
-        subject: what was judged.
+        subject: subject of the verdict.
         verdict: `passed`, `refused` or `not judged`.
-        reasons: why it is not `passed`, each by name.
-        limits: what was refused.
-        figures: over all questions; without those of order where nothing was judged.
-        sets: the questions, by set.
-        questions: the figures of each question.
+        reasons: reasons why the verdict is not `passed`, each with a name.
+        limits: limits that were applied.
+        figures: figures over all questions; without those about order if the verdict is `not judged`.
+        sets: summary of each question set.
+        questions: figures of each question.
     """
 
     subject: Subject
@@ -114,11 +114,14 @@ class GateReport:
 
     @property
     def passed(self) -> bool:
-        """Whether the candidate may stand in for the reference."""
+        """True if the candidate may replace the reference."""
         return self.verdict == "passed"
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON data; backend, dtype and the like stand at the top, where readers look for them."""
+        """Return the report as JSON data.
+
+        The candidate's fields, such as backend and dtype, are at the top level, where readers look for them.
+        """
         subject = self.subject
         return {
             "model": subject.model,
@@ -141,10 +144,10 @@ class GateReport:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> GateReport:
-        """The report that `to_dict` gave this of.
+        """Create a report from the data that `to_dict` returned.
 
         Raises:
-            InputError: it is no report.
+            InputError: the data is not a report.
         """
         try:
             verdict = data["verdict"]
@@ -174,7 +177,7 @@ class GateReport:
             raise InputError(f"no report of the gate: {type(error).__name__} {error}") from error
 
     def table(self) -> str:
-        """The report for people, without the figures of each question."""
+        """Return the report as text for people, without the figures of each question."""
         return "\n".join(self._lines()) + "\n"
 
     def _lines(self) -> Iterator[str]:
@@ -201,12 +204,13 @@ class GateReport:
 
 
 def write_reports(file: Path, reports: Sequence[GateReport]) -> None:
-    """Write reports as a model's folder ships them.
+    """Write reports to a file in the form that a model's folder contains.
 
-    What is there about the same weights on another kind of processor stays; the rest gives way.
+    Reports in the file about the same weights on another kind of processor are kept. All others are
+    replaced.
 
     Raises:
-        InputError: what is there of the same weights is no report; the message names the file.
+        InputError: an entry in the file about the same weights is not a report; the message names the file.
     """
     if not reports:
         return
@@ -223,7 +227,7 @@ def write_reports(file: Path, reports: Sequence[GateReport]) -> None:
 
 
 def _read(file: Path) -> list[dict[str, Any]]:
-    """Reports as they stand in a file; what is no list of objects is damaged and holds none."""
+    """Read the reports of a file as dicts. A missing or damaged file holds none."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -232,7 +236,7 @@ def _read(file: Path) -> list[dict[str, Any]]:
 
 
 def _rows(figures: Figures, limits: Limits) -> Iterator[tuple[str, str, str]]:
-    """Name, value and limit."""
+    """Yield name, value and limit of each row of the table."""
 
     def shown(value: float | None, form: str = ".4f") -> str:
         return "-" if value is None else format(value, form)

@@ -1,4 +1,4 @@
-"""Run reference and candidate side by side, and hold what comes out against the limits."""
+"""Run of the gate: reference and candidate score the same questions, and the limits give the verdict."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from pertinence.scorer import Float32, Scorer
 
 __all__ = ["NEIGHBOUR_QUESTIONS", "judge", "pairs_to_score", "timed"]
 
-# Every passage of so many questions is scored three times: that finds an effect of neighbours, which is a
-# property of the arithmetic, without tripling the work on a large set.
+# Number of questions whose passages the candidate scores three times. That is enough to find an effect of
+# batch neighbors, which is a property of the arithmetic, without tripling the work on a large set.
 NEIGHBOUR_QUESTIONS = 16
 _SEED = 11
 
@@ -34,24 +34,24 @@ def judge(
     random_weights: bool = False,
     watch: Callable[[int], None] = lambda pairs: None,
 ) -> GateReport:
-    """The report on a candidate beside its float32 reference. Both hand out logits.
+    """Compare a candidate with its float32 reference, and return the report. Both must return logits.
 
-    They take turns, question by question, so what disturbs one disturbs the other. The candidate's
-    batch neighbours are changed by scoring a text alone, with its own question's passages, and shuffled
-    among another's.
+    The two take turns, question by question, so that a disturbance affects both. To measure the effect of
+    batch neighbors, the candidate scores a text in three ways: alone, with the passages of its own
+    question, and shuffled among the passages of another question.
 
     Args:
-        reference: what the candidate is held against.
-        candidate: the faster form.
+        reference: scorer that the candidate is compared with.
+        candidate: scorer of the faster form.
         sets: questions with their passages.
-        subject: what is judged, for the report.
-        limits: what is refused; the gate's own if none are given.
-        random_weights: the weights were never trained, so nothing is to be judged.
-        watch: told after each step how many pairs it scored.
+        subject: subject of the verdict, for the report.
+        limits: limits to apply; None for the defaults.
+        random_weights: True if the weights were never trained; the verdict is then `not judged`.
+        watch: function that is called after each step with the number of pairs that it scored.
 
     Raises:
-        InputError: there are no sets, or a scorer does not hand out logits.
-        ScoreError: a score is missing or not finite; the scorer and the document are named.
+        InputError: there are no sets, or a scorer does not return logits.
+        ScoreError: a score is missing or not finite; the message names the scorer and the document.
     """
     if not sets:
         raise InputError("a gate needs questions")
@@ -76,7 +76,7 @@ def judge(
 
 
 def pairs_to_score(sets: Sequence[QuestionSet]) -> int:
-    """How many pairs `judge` will score, for those who watch."""
+    """Return the number of pairs that `judge` will score, for a progress display."""
     every = [question for each in sets for question in each.questions]
     chosen = _neighbour_places(every)
     return 2 * sum(each.passages for each in sets) + sum(
@@ -91,7 +91,7 @@ def _scored(
     every = [question for _, _, question in named]
     for_neighbours = _neighbour_places(every)
     for index, (name, place, question) in enumerate(named):
-        # Turn about: whoever comes second finds the texts in the processor's caches.
+        # Alternate which one goes first: the second one finds the texts in the processor's caches.
         turns = (reference, candidate) if index % 2 else (candidate, reference)
         runs = {scorer: timed(scorer, question.query, question.passages) for scorer in turns}
         watch(2 * len(question.passages))
@@ -105,7 +105,7 @@ def _scored(
             reference=runs[reference][0],
             candidate=runs[candidate][0],
             moves=moves,
-            # The first run of a shape pays for what later ones find prepared.
+            # The first run of a shape includes one-time costs, so it is timed only if it is the only run.
             seconds=(runs[reference][1], runs[candidate][1]) if index or len(named) == 1 else None,
         )
 
@@ -117,9 +117,9 @@ def _moves(
     together: Float32,
     watch: Callable[[int], None],
 ) -> tuple[float, ...]:
-    """For each passage, the largest difference among its three scores."""
+    """Return, for each passage, the largest difference among its three scores."""
     own = len(question.passages)
-    # One after the other: what waits together would be put into one batch.
+    # Score them one after the other: requests that wait at the same time would share a batch.
     alone = np.concatenate([timed(scorer, question.query, [text])[0] for text in question.passages])
     watch(own)
     mixed = [*question.passages, *other.passages]
@@ -132,10 +132,10 @@ def _moves(
 
 
 def timed(scorer: Scorer, query: str, texts: Sequence[str]) -> tuple[Float32, float]:
-    """Score the texts, and give their logits with the seconds that it took.
+    """Score the texts, and return their logits and the seconds that it took.
 
     Raises:
-        InputError: the scorer does not hand out logits.
+        InputError: the scorer does not return logits.
         ScoreError: a score is missing or not finite.
     """
     start = time.perf_counter()
@@ -152,5 +152,5 @@ def _neighbour_places(every: Sequence[Question]) -> Sequence[int]:
 
 
 def _other(every: Sequence[Question], place: int) -> Question:
-    """Another question, whose passages are strangers to this one's; itself where it is the only one."""
+    """Return another question, whose passages are unrelated; the same question if it is the only one."""
     return every[(place + len(every) // 2) % len(every)]

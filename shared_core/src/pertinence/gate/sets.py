@@ -1,4 +1,4 @@
-"""Questions with their candidate passages and, where there are any, judgements (pure)."""
+"""Questions with their candidate passages and optional judgments (pure)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["Question", "QuestionSet", "evenly"]
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """One question.
+    """Question with its candidate passages.
 
     Attributes:
-        query: what is asked.
-        passages: the candidates, in the order they came in.
-        grades: how relevant each is, 0 for not at all; None where nobody judged them.
+        query: text of the question.
+        passages: candidate passages, in input order.
+        grades: relevance of each passage, 0 for not relevant; None if the passages were not judged.
 
     Raises:
         InputError: the query is empty, there are no passages, or grades do not match them.
@@ -39,7 +39,7 @@ class Question:
 
     @property
     def judged(self) -> bool:
-        """Whether the judgements prefer some order of the passages to another."""
+        """True if the passages were judged and their grades are not all equal."""
         return self.grades is not None and len(set(self.grades)) > 1
 
 
@@ -48,9 +48,9 @@ class QuestionSet:
     """Questions from one source.
 
     Attributes:
-        name: of the set; it stands in reports, so it holds no folder of anybody's.
-        questions: at least one.
-        total: how many the source holds; those above are taken evenly from them.
+        name: name of the set. It appears in reports, so it contains no path to a user's folder.
+        questions: questions of the set, at least one.
+        total: number of questions in the source, from which `questions` are taken at even spacing.
     """
 
     name: str
@@ -63,16 +63,16 @@ class QuestionSet:
 
     @property
     def passages(self) -> int:
-        """How many pairs of question and passage there are."""
+        """Number of pairs of question and passage."""
         return sum(len(question.passages) for question in self.questions)
 
     @property
     def digest(self) -> str:
-        """16 hexadecimal digits that tell these very questions, passages and grades."""
+        """Hash of the questions, passages and grades, as 16 hexadecimal digits."""
         rows = [[each.query, each.passages, each.grades] for each in self.questions]
         return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
 
 
 def evenly(count: int, limit: int) -> Sequence[int]:
-    """At most `limit` of `count` places, evenly spread."""
+    """Return at most `limit` indices below `count`, evenly spaced."""
     return [place * count // limit for place in range(limit)] if count > limit else range(count)

@@ -1,1 +1,1 @@
-"""The remote wing: scoring and embedding through a server, behind the same contracts as a local model."""
+"""Remote engine: scoring and embedding through a server, with the same interfaces as a local model."""

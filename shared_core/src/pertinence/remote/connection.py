@@ -1,4 +1,4 @@
-"""What the remote scorer and the remote vectoriser share: settings, a dialect, and calls on the loop."""
+"""Connection to a server, shared code of the remote scorer and vectorizer: settings, dialect, calls."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """An answer for every text of a call, equal ones included.
+    """Response to one call, with a value for every text, duplicates included.
 
     Attributes:
-        answer: its values in the order of the texts.
-        dialect: how the server was asked.
-        repaired: how many texts held a lone surrogate.
+        answer: values in the order of the texts.
+        dialect: dialect of the requests that were sent.
+        repaired: number of texts that held a lone surrogate.
     """
 
     answer: Answer
@@ -43,7 +43,7 @@ class Asked:
 
 
 class Connection:
-    """One holder's way to a server: equal settings share one client on the loop."""
+    """Connection of one scorer or vectorizer to a server. Equal settings share one client on the loop."""
 
     def __init__(self, options: Options, task: Task, *, dimensions: int | None = None) -> None:
         self.task = task
@@ -56,12 +56,13 @@ class Connection:
         self._closed = False
 
     def end_with(self, holder: object) -> None:
-        """Close when `holder` is dropped."""
-        # From a thread of its own: the collector may run anywhere, on the loop too, with locks held.
+        """Close the connection when `holder` is garbage-collected."""
+        # Close in a separate thread: the garbage collector may run in any thread, even on the loop, while
+        # locks are held.
         weakref.finalize(holder, _close_aside, self).atexit = False
 
     def ask(self, query: str, texts: Sequence[str], use: Callable[[Asked], R]) -> Future[R]:
-        """What `use` makes of the server's answer; it returns at once.
+        """Send the texts and return at once a future with the result of `use` on the server's answer.
 
         Raises:
             ClosedError: the connection was closed.
@@ -79,7 +80,7 @@ class Connection:
         )
 
     def look(self) -> Future[Found]:
-        """What the server says that it is.
+        """Detect the server's software and limits, and return a future with the result.
 
         Raises:
             ClosedError: the connection was closed.
@@ -87,7 +88,7 @@ class Connection:
         return self._start(detect)
 
     def close(self) -> None:
-        """Answer what waits with `ClosedError` and hold the client no longer. Closing twice is fine."""
+        """Fail pending calls with `ClosedError` and release the client. Closing twice is fine."""
         self._closed = True
         loop.withdraw(self)
         loop.unshare(self, self.settings)
@@ -95,7 +96,7 @@ class Connection:
     def _start(self, work: Callable[[Client], Coroutine[Any, Any, R]]) -> Future[R]:
         if self._closed:
             raise ClosedError(f"the connection to {self.name} is closed")
-        # Looked up for every call: a forked child has a client of its own.
+        # Look the client up for every call: a forked child has its own client.
         client = loop.share(self, self.settings, self._make)
         return loop.start(self, lambda: work(client))
 
@@ -142,7 +143,7 @@ class Connection:
 
 
 def _repaired(texts: Sequence[str]) -> tuple[list[str], int]:
-    """The texts without lone surrogates, and how many had one."""
+    """Return the texts without lone surrogates, and the number of texts that had one."""
     own = list(texts)
     try:
         "".join(own).encode()

@@ -1,4 +1,4 @@
-"""What kind of server answers, for `dialect="auto"`: the configured host is asked once, and nobody else."""
+"""Detection of the server software for `dialect="auto"`. It asks only the configured host, and only once."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _RERANKS: Mapping[str, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What is known of a server.
+    """Facts that were detected about a server.
 
     Attributes:
-        software: what it is; None if nothing gave it away.
-        version: its version, if it tells.
-        model: the model that it serves, if it tells.
-        limits: what it says of its limits, by its own names.
+        software: name of the server software; None if it was not recognized.
+        version: version of the software; None if the server does not report it.
+        model: model that the server serves; None if the server does not report it.
+        limits: limits that the server reports, under its own names.
     """
 
     software: str | None = None
@@ -44,7 +44,7 @@ class Found:
     limits: Mapping[str, int] = field(default_factory=dict)
 
     def dialect(self, task: Task) -> Dialect:
-        """How it is asked."""
+        """Return the dialect for this server, with the batch size that the server reports."""
         name = DEFAULTS[task] if task == "embed" or self.software is None else _RERANKS[self.software]
         dialect = find(name, task)
         batch = self.limits.get("max_client_batch_size")
@@ -52,18 +52,18 @@ class Found:
 
 
 async def detect(client: Client) -> Found:
-    """Ask the server what it is; the answer is remembered as long as the client lives."""
+    """Detect the server software. The result is cached as long as the client lives."""
     asking = client.known.get("server")
     if asking is None or asking.cancelled():
         asking = client.known["server"] = asyncio.ensure_future(_detect(client))
-    # Shielded: a caller that gives up does not take the answer from the others.
+    # Shielded, so that a caller that is cancelled does not cancel the detection for other callers.
     found: Found = await asyncio.shield(asking)
     return found
 
 
 async def _detect(client: Client) -> Found:
     base = client.settings.base_url.partition("?")[0].rstrip("/")
-    # The path of the base URL is often only that of an API within the server.
+    # The path of the base URL often belongs to one API of the server, so the server's root is tried too.
     places = [base, host_of(base)] if urlsplit(base).path else [base]
     for place in places:
         found = await _look(client, place)
@@ -98,7 +98,7 @@ async def _look(client: Client, place: str) -> Found:
 
 
 def _object(answer: httpx2.Response | None) -> dict[str, Any]:
-    """The JSON object that was answered; an empty one if it was anything else."""
+    """Return the JSON object of a successful response, or an empty dict for any other response."""
     if answer is None or not answer.is_success:
         return {}
     try:

@@ -1,4 +1,7 @@
-"""One pooled HTTP client per configuration: limits, deadlines, retries; what cannot be had is an error."""
+"""HTTP client with one connection pool per configuration. It handles limits, deadlines and retries.
+
+A request that fails in the end raises an error.
+"""
 
 from __future__ import annotations
 
@@ -25,17 +28,19 @@ __all__ = ["Client", "Reply"]
 
 T = TypeVar("T", str, bytes)
 
-# First and longest wait between two tries; each is drawn evenly from nothing to the whole (full jitter).
+# Upper bounds in seconds of the first and the longest wait between two attempts. Each wait is drawn
+# uniformly from 0 to its bound (full jitter).
 _WAIT = 0.25
 _LONGEST_WAIT = 8.0
-# Of an answer: more is no answer. Of an error: more is an echo of what was sent.
+# Maximum number of bytes that are read. A longer successful response is an error. The rest of a longer
+# error response would only repeat what was sent.
 _MOST = 512 * 1024 * 1024
 _MOST_ERROR = 64 * 1024
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A successful answer; its headers are found by names in lower case."""
+    """Successful response. Its headers can be looked up by lower-case names."""
 
     status: int
     headers: Mapping[str, str]
@@ -43,12 +48,12 @@ class Reply:
 
 
 class Client:
-    """Sends requests of one configuration; lives on the loop and is used there alone.
+    """HTTP client for one configuration. It is used only on the background loop.
 
     Attributes:
-        settings: the configuration.
-        learned: texts per request that the server was found to take, by path.
-        known: what was found out about the server, by whoever asked.
+        settings: configuration of the client.
+        learned: maximum number of texts per request, learned from the server's refusals, by path.
+        known: tasks that detect facts about the server, by name; all users of the client share them.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -60,15 +65,15 @@ class Client:
         self._urls: dict[str, httpx2.URL] = {}
 
     async def post(self, request: Request, deadline: float, sent: Call) -> Reply:
-        """Send a request until it succeeds, or until sending it again is no use.
+        """Send a request. Repeat it until it succeeds or another attempt would not help.
 
         Args:
-            request: what to send.
-            deadline: the loop's time after which no further try is made.
-            sent: what it was made of, which no error repeats.
+            request: request to send.
+            deadline: time of the loop after which no further attempt is made.
+            sent: call from which the request was built; error messages do not repeat its texts.
 
         Raises:
-            EndpointError: no success; `RefusedError` if it is the request that the server does not take.
+            EndpointError: the request failed; `RefusedError` if the server refuses this request itself.
         """
         try:
             return await self._once(request, sent)
@@ -77,7 +82,7 @@ class Client:
         return await self._again(request, sent, deadline, first)
 
     async def get(self, url: str, patience: float) -> httpx2.Response | None:
-        """What is found at an address of the configured host; None if nothing answers there."""
+        """Get an address of the configured host; return None on an error or after `patience` seconds."""
         try:
             async with self._free, asyncio.timeout(patience):
                 return await self._client().get(url)
@@ -92,7 +97,10 @@ class Client:
             await self._http.aclose()
 
     async def _again(self, request: Request, sent: Call, deadline: float, first: TemporaryError) -> Reply:
-        """The further tries; a function of its own, so that a request that succeeds pays for none of this."""
+        """Retry a request after a temporary error.
+
+        This is separate from `post`, so that a request that succeeds at once does not pay for the setup.
+        """
         left = deadline - asyncio.get_running_loop().time()
         tries = 0
 
@@ -106,7 +114,7 @@ class Client:
             wait = random.uniform(0, min(_LONGEST_WAIT, _WAIT * 2 ** (tries - 1)))
             if error.wait is not None:
                 wait += error.wait
-            # Rather the server's own words now than a timeout later.
+            # Report the server's own error now rather than a timeout later.
             if asyncio.get_running_loop().time() + wait >= deadline:
                 return False
             note("retry", {"wait": wait, "because": str(error)})
@@ -134,9 +142,9 @@ class Client:
         client = self._client()
         problem: Exception
         async with self._free:
-            # Only now, so that what waits for its turn holds no second copy of its texts.
+            # Encode only now, so that a request that waits holds no second copy of its texts.
             content = json.dumps(request.body, ensure_ascii=False, allow_nan=False).encode()
-            # Not by the client's own way, which merges URLs, headers and cookies anew for every request.
+            # The client's own builder would merge URLs, headers and cookies again for every request.
             message = httpx2.Request("POST", url, headers=self._headers(request), content=content)
             try:
                 response = await client.send(message, stream=True)
@@ -151,18 +159,19 @@ class Client:
                     return Reply(response.status_code, response.headers, body)
                 headers = {name.lower(): self._clean(value) for name, value in response.headers.items()}
                 raise refused(self.settings, response.status_code, headers, body, sent)
-        # Outside of the handler: the library's error holds the request, and the request the key.
+        # Raise outside of the except block, so that the library's error is not chained: it holds the request,
+        # and the request holds the key.
         raise failed(self.settings, problem)
 
     def _headers(self, request: Request) -> httpx2.Headers:
-        """The client's headers, and the dialect's own if it has any."""
+        """Return the client's headers, merged with those of the request if it has any."""
         assert self._http is not None
         if not request.headers:
             return self._http.headers
         return httpx2.Headers({**self._http.headers, **request.headers})
 
     def _clean(self, told: T) -> T:
-        """What the server said, without the key if it said that too: nothing after this can show it."""
+        """Mask the key in text that came from the server, so that no later message can show it."""
         key = self.settings.key
         if key is None:
             return told
@@ -171,7 +180,7 @@ class Client:
         return told.replace(key.reveal(), "***")
 
     def _client(self) -> httpx2.AsyncClient:
-        """The pool of connections, opened with the first request."""
+        """Return the HTTP client with its connection pool. The first request creates it."""
         if self._http is None:
             settings = self.settings
             headers = {"User-Agent": "pertinence", "Accept": "application/json", **dict(settings.headers)}
@@ -182,8 +191,8 @@ class Client:
             try:
                 self._http = httpx2.AsyncClient(
                     headers=headers,
-                    # Reading the machine's certificates takes a tenth of a second: not for plain HTTP,
-                    # which is never redirected to anything else.
+                    # Reading the machine's certificates takes a tenth of a second. Plain HTTP skips it,
+                    # because redirects are not followed.
                     verify=settings.base_url.startswith("https:") and _trusted(settings.verify),
                     proxy=settings.proxy,
                     timeout=httpx2.Timeout(READ, connect=CONNECT, pool=None),
@@ -198,7 +207,7 @@ class Client:
 
 
 async def _read(response: httpx2.Response) -> bytes:
-    """The body; of an error no more than its beginning."""
+    """Read the body of a response; of an error response, only the beginning."""
     pieces: list[bytes] = []
     size = 0
     most = _MOST if response.is_success else _MOST_ERROR
@@ -214,7 +223,7 @@ async def _read(response: httpx2.Response) -> bytes:
 
 @cache
 def _trusted(verify: bool | str) -> bool | ssl.SSLContext:
-    """Whom to trust, as the client takes it.
+    """Return the trusted certificates in the form that the HTTP client expects; False to skip the check.
 
     Raises:
         OptionError: there are no certificates at the path.

@@ -1,4 +1,4 @@
-"""What a server is and how it is asked, found out by asking it: for `pertinence doctor`."""
+"""Inspection of a server for `pertinence doctor`: its software, its dialect and one test request."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _QUERY, _TEXT = "What is a mill?", "A mill grinds grain."
 
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
-    """What came of it.
+    """Result of an inspection.
 
     Attributes:
-        facts: what is known, ready to be printed.
-        error: what the server answered to one small request, if it was no success.
+        facts: facts about the server, ready to be printed.
+        error: error of the test request; None if it succeeded.
     """
 
     facts: dict[str, Any]
@@ -29,10 +29,10 @@ class Inspection:
 
 
 def inspect(options: Options) -> Inspection:
-    """Ask the server what it is, and to score (or to embed) one short text.
+    """Detect the server's software, and send one short text to score (or to embed).
 
     Raises:
-        OptionError: an unknown dialect, or an option that no server follows.
+        OptionError: the dialect is unknown, or an option applies only to local models.
     """
     asked = options if options.dialect is not None else options.with_(dialect=AUTO)
     connection = Connection(asked, _task(asked))
@@ -62,7 +62,7 @@ def inspect(options: Options) -> Inspection:
 
 
 def _task(options: Options) -> Task:
-    """What a dialect of this name is for; one that is unknown is told later, as everywhere."""
+    """Return the task of the configured dialect. An unknown one counts as `rerank` and is reported later."""
     asked = options.dialect
     name = asked.get("name") if isinstance(asked, dict) else asked
     if isinstance(name, str) and name != AUTO:

@@ -1,4 +1,4 @@
-"""The one background thread with the one event loop that all remote calls of this process run on."""
+"""Background thread with the event loop on which all remote calls of this process run."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _SHUTDOWN = 5.0
 
 
 class Shared(Protocol):
-    """What callers share on the loop, such as a client with its connections."""
+    """Resource that callers share on the loop, such as a client with its connections."""
 
     async def aclose(self) -> None:
-        """Give back what is held."""
+        """Release the resource."""
 
 
 S = TypeVar("S", bound=Shared)
 
 
 class _Loop:
-    """The thread, what runs on it, and what is shared on it."""
+    """Background thread and its event loop, with the pending futures, tasks and shared resources."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
@@ -47,7 +47,7 @@ class _Loop:
         future: Future[R] = Future()
         self.live[future] = owner
         future.add_done_callback(self._forget)
-        # The caller's context travels along, so that its trace does.
+        # This call copies the caller's context, so the caller's trace continues on the loop.
         self.loop.call_soon_threadsafe(self._begin, future, work)
         return future
 
@@ -62,7 +62,7 @@ class _Loop:
         self.tasks.add(task)
 
         def ended(_: Future[R]) -> None:
-            # Cancelled, or answered by a close: the requests end with it.
+            # The future was cancelled, or failed by a close: cancel its requests too.
             if not task.done():
                 _call(self.loop, task.cancel)
 
@@ -83,7 +83,7 @@ class _Loop:
 
 
 def _settle(future: Future[Any], task: asyncio.Task[Any]) -> None:
-    """Hand the outcome of a task over; whatever ended the future before stands."""
+    """Copy the outcome of a task to its future. A future that is already done keeps its own outcome."""
     try:
         if task.cancelled():
             future.cancel()
@@ -97,7 +97,7 @@ def _settle(future: Future[Any], task: asyncio.Task[Any]) -> None:
 
 
 def _notify(future: Future[Any]) -> None:
-    # Tells those who wait for several futures at once (concurrent.futures.wait).
+    # Notify callers that wait for several futures at once (concurrent.futures.wait).
     if future.cancelled():
         try:
             future.set_running_or_notify_cancel()
@@ -109,11 +109,11 @@ def _call(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> No
     try:
         loop.call_soon_threadsafe(callback)
     except RuntimeError:
-        pass  # The loop has ended, and everything on it.
+        pass  # The loop is closed, and everything on it has ended.
 
 
 class _Process:
-    """What this process has of all this; a forked child starts with nothing."""
+    """State of this process: its loop and the lock for it. A forked child starts without a loop."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -122,7 +122,7 @@ class _Process:
         self.left_behind: list[_Loop] = []
 
     def running(self) -> _Loop:
-        """The loop, started now if it is not; called with the lock held."""
+        """Return the loop; start it if it is not running. The caller must hold the lock."""
         if self.ended:
             raise ClosedError("the interpreter is shutting down")
         if self.loop is None:
@@ -130,7 +130,8 @@ class _Process:
         return self.loop
 
     def forked(self) -> None:
-        # Never used and never freed: freeing it would close what the parent still listens with.
+        # Keep a reference to the parent's loop, but never use it. Freeing it would close resources with which
+        # the parent still listens.
         if self.loop is not None:
             self.left_behind.append(self.loop)
         self.lock, self.loop = threading.Lock(), None
@@ -147,7 +148,7 @@ class _Process:
         try:
             closing.result(_SHUTDOWN)
         except Exception:
-            pass  # The process ends, and with it what could not be closed in time.
+            pass  # The end of the process closes the rest.
         _call(loop.loop, loop.loop.stop)
         loop.thread.join(_SHUTDOWN)
         if not loop.thread.is_alive():
@@ -155,11 +156,11 @@ class _Process:
 
 
 def start(owner: object, work: Callable[[], Coroutine[Any, Any, R]]) -> Future[R]:
-    """Run a coroutine on the loop; cancelling the future cancels it.
+    """Run a coroutine on the loop, and return its future. Canceling the future cancels the coroutine.
 
     Args:
-        owner: whoever may withdraw it.
-        work: makes the coroutine; called on the loop.
+        owner: object to pass to `withdraw` to end the call early.
+        work: function that creates the coroutine; called on the loop.
 
     Raises:
         ClosedError: the interpreter is shutting down.
@@ -169,7 +170,7 @@ def start(owner: object, work: Callable[[], Coroutine[Any, Any, R]]) -> Future[R
 
 
 def withdraw(owner: object) -> None:
-    """Answer all that `owner` still waits for with `ClosedError`, and cancel it."""
+    """Fail all pending calls of `owner` with `ClosedError`, and cancel their coroutines."""
     with _process.lock:
         live = {} if _process.loop is None else dict(_process.loop.live)
     for future, each in live.items():
@@ -178,7 +179,9 @@ def withdraw(owner: object) -> None:
 
 
 def share(holder: object, key: Hashable, make: Callable[[], S]) -> S:
-    """What is kept on the loop under this key, made now if nobody holds it yet.
+    """Return the shared resource for a key. Create it with `make` if it does not exist.
+
+    The resource is kept until every holder has called `unshare`.
 
     Raises:
         ClosedError: the interpreter is shutting down.
@@ -194,7 +197,7 @@ def share(holder: object, key: Hashable, make: Callable[[], S]) -> S:
 
 
 def unshare(holder: object, key: Hashable) -> None:
-    """Hold it no longer; it is closed when nobody does."""
+    """Release a holder's claim on a shared resource. The resource is closed with its last holder."""
     with _process.lock:
         loop = _process.loop
         if loop is None or key not in loop.shared:
@@ -214,7 +217,7 @@ def _closing(loop: _Loop, kept: Shared) -> asyncio.Task[None]:
 
 
 def running_tasks() -> int:
-    """How many tasks are on the loop now, those of closing included."""
+    """Return the number of tasks on the loop, including those that close shared resources."""
     with _process.lock:
         return 0 if _process.loop is None else len(_process.loop.tasks)
 

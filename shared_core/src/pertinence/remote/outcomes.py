@@ -1,4 +1,4 @@
-"""What becomes of a request that had no success: an error, and whether sending it again may help (pure)."""
+"""Errors for failed requests, including whether a retry may help (pure)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pertinence.remote.settings import API_KEY, Settings, host_of
 
 __all__ = ["CONNECT", "READ", "RefusedError", "TemporaryError", "failed", "refused"]
 
-# Seconds for a connection, and between two signs of life of an answer.
+# Timeouts in seconds: to open a connection, and without any data from the server.
 CONNECT = 5.0
 READ = 60.0
 
 
 class RefusedError(EndpointError):
-    """An answer that is no success, with what it means; a smaller request may fare better."""
+    """Error for a request that the server refuses, with its meaning. A smaller request may succeed."""
 
     def __init__(self, message: str, refusal: Refusal) -> None:
         super().__init__(message, status=refusal.status)
@@ -28,7 +28,13 @@ class RefusedError(EndpointError):
 
 
 class TemporaryError(Exception):
-    """What may be gone when the request is sent again."""
+    """Failure that may not occur again when the request is sent again.
+
+    Args:
+        told: error to raise when no attempt is left.
+        wait: additional seconds to wait before the next attempt; None for none.
+        once: True if only one further attempt is useful.
+    """
 
     def __init__(self, told: EndpointError, *, wait: float | None = None, once: bool = False) -> None:
         super().__init__(str(told))
@@ -38,7 +44,7 @@ class TemporaryError(Exception):
 
 
 def failed(settings: Settings, problem: Exception) -> Exception:
-    """What became of a request that had no answer."""
+    """Return the error for a request that got no response: a `TemporaryError` if a retry may help."""
     host = host_of(settings.base_url)
     what = f"{type(problem).__name__}: {problem}".rstrip(": ")
     told = EndpointError(f"{host} cannot be reached: {what}")
@@ -56,7 +62,7 @@ def failed(settings: Settings, problem: Exception) -> Exception:
 def refused(
     settings: Settings, status: int, headers: Mapping[str, str], body: bytes, sent: Call
 ) -> Exception:
-    """What an answer means that is no success."""
+    """Return the error for an unsuccessful response: a `TemporaryError` if a retry may help."""
     found = refusal(status, headers, body, sent=[sent.query, *sent.texts])
     said = f": {found.message}" if found.message else ""
     host = host_of(settings.base_url)
@@ -90,7 +96,7 @@ def refused(
 
 
 def _place(location: str) -> str:
-    """Where a redirect leads, without what may be in its path."""
+    """Return the scheme and host of a redirect's target. The rest, such as its path, is not repeated."""
     try:
         parts = urlsplit(location)
         return f"{parts.scheme}://{parts.hostname}" if parts.hostname else "elsewhere"

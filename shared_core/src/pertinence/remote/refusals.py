@@ -1,4 +1,4 @@
-"""What a server means by a status and a body, and how much of that body an error may repeat (pure)."""
+"""Interpretation of unsuccessful responses: their meaning, and a message that is safe to show (pure)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ __all__ = ["Meaning", "Refusal", "refusal", "retry_after", "told"]
 
 Meaning = Literal["key", "credit", "model", "size", "input", "busy", "failed", "redirect", "other"]
 
-# Longer waits than this are for a queue, not for somebody who looks at a screen.
+# Limit in seconds for the wait that a server asks for. Longer waits suit a job queue, not a person in
+# front of a screen.
 MOST_WAIT = 60.0
 _LONGEST = 240
 _ECHO = 24
-# No more of what a server said is looked through: only its beginning is shown.
+# Number of characters of a server's message that are searched: only the beginning is shown.
 _LOOKED_AT = 2000
 _SIZE = re.compile(
     r"batch[ _-]?size|too (many|long|large|big)|at most|exceed|maximum"
@@ -38,14 +39,15 @@ _FIELD = re.compile(rb'"(?:message|msg|error|detail|title)"\s*:\s*"((?:[^"\\]|\\
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """One answer that is no success.
+    """Interpretation of one unsuccessful response.
 
     Attributes:
-        meaning: `size` (a smaller request may pass), `input` (something in it is not taken), `busy` (try
-            again), `failed` (try again once), or one for which trying again is no use.
-        message: what the server said, short and without what was sent.
-        limit: how many texts it says that it takes, if it says so and that is fewer than were sent.
-        wait: seconds after which it asks to be asked again.
+        status: HTTP status.
+        meaning: `size` (a smaller request may succeed), `input` (the server refuses something in the
+            request), `busy` (try again), `failed` (try again once), or a value for which a retry is useless.
+        message: the server's message, shortened and without the texts that were sent.
+        limit: maximum number of texts that the server states, if it is smaller than the number sent.
+        wait: seconds after which the server asks to try again; None if it does not say.
     """
 
     status: int
@@ -62,12 +64,12 @@ def refusal(
     *,
     sent: Sequence[str] = (),
 ) -> Refusal:
-    """What an answer means that is no success.
+    """Interpret an unsuccessful response.
 
     Args:
-        status: the HTTP status.
-        headers: its headers, by names in lower case.
-        body: its body, or the beginning of it.
+        status: HTTP status.
+        headers: headers of the response, by lower-case names.
+        body: body of the response, or its beginning.
         sent: query and texts of the request, which no message may repeat.
     """
     raw = _said(body)
@@ -106,7 +108,7 @@ def _meaning(status: int, said: str) -> Meaning:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Seconds that `Retry-After` asks to wait, as a number or as a date; at most `MOST_WAIT`."""
+    """Return the seconds to wait from `Retry-After`, given as a number or a date; at most `MOST_WAIT`."""
     value = headers.get("retry-after", "").strip()
     if not value:
         return None
@@ -120,12 +122,12 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
         if until.tzinfo is None:
             until = until.replace(tzinfo=UTC)
         seconds = (until - (now or datetime.now(UTC))).total_seconds()
-    # NaN is no number of seconds either.
+    # NaN is not a number of seconds; it is not equal to itself.
     return min(max(seconds, 0.0), MOST_WAIT) if seconds == seconds else None
 
 
 def told(said: str, sent: Sequence[str] = ()) -> str:
-    """What a server said as an error may repeat it: one short line, without what was sent."""
+    """Return a server's message in a form that is safe to show: one short line, without the texts sent."""
     text = _without(said[:_LOOKED_AT], sent)
     text = "".join(each if each.isprintable() else " " for each in text)
     text = " ".join(text.split())
@@ -133,12 +135,13 @@ def told(said: str, sent: Sequence[str] = ()) -> str:
 
 
 def _without(text: str, sent: Sequence[str]) -> str:
-    """What comes before the first quotation of what was sent, whichever part of it is quoted."""
+    """Cut a text before its first quotation of anything that was sent, whichever part is quoted."""
     places = [len(text)]
     pieces = {text[place : place + _ECHO]: place for place in reversed(range(len(text) - _ECHO + 1))}
     for each in sent:
         stripped = each.strip()
-        # A text that is short may be a word of the server's own; one that is long may be quoted in part.
+        # A very short text may be an ordinary word of the server's message, so it is not searched for. A
+        # long text may be quoted in part, so all its substrings of _ECHO characters are searched for.
         if 4 <= len(stripped) < _ECHO and (place := text.find(stripped)) >= 0:
             places.append(place)
         cuts = (each[start : start + _ECHO] for start in range(len(each) - _ECHO + 1))
@@ -148,11 +151,11 @@ def _without(text: str, sent: Sequence[str]) -> str:
 
 
 def _said(body: bytes) -> str:
-    """The sentence in a body, in any of the forms of servers; a validator's echo of the input is left out."""
+    """Extract the message from a body of any usual form, without a validator's echo of the input."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
-        # Perhaps only the beginning of a long one.
+        # The body may be only the beginning of long JSON.
         fields = [_unescaped(each) for each in _FIELD.findall(body)[:3]]
         if fields:
             return "; ".join(fields)
@@ -162,7 +165,7 @@ def _said(body: bytes) -> str:
 
 
 def _unescaped(text: bytes) -> str:
-    """A text that was cut out of JSON; if it was cut in an escape, what comes before that."""
+    """Decode a string cut out of JSON; if it ends within an escape, return the part before any backslash."""
     plain = text.decode("utf-8", "replace")
     try:
         return str(json.loads(f'"{plain}"', strict=False))
@@ -177,7 +180,7 @@ def _sentence(content: Any) -> str:
         return "; ".join(filter(None, map(_sentence, content[:3])))
     if not isinstance(content, dict):
         return ""
-    if isinstance(content.get("msg"), str):  # FastAPI's, which holds the whole input beside it
+    if isinstance(content.get("msg"), str):  # FastAPI's form, which also holds the whole input
         where = ".".join(map(str, content["loc"])) if isinstance(content.get("loc"), list) else ""
         return f"{where}: {content['msg']}" if where else str(content["msg"])
     for name in ("message", "error", "detail", "title", "error_message", "reason"):

@@ -1,4 +1,4 @@
-"""The remote wing of `Reranker`: texts go to a server, and every score comes back, or an error."""
+"""Remote engine of `Reranker`: it sends texts to a server and returns every score, or raises an error."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ __all__ = ["RemoteScorer"]
 
 
 class RemoteScorer:
-    """Scores through the server that `options.base_url` names; nothing is sent before the first request.
+    """Scorer that uses the server at `options.base_url`. It sends nothing before the first request.
 
     Raises:
-        OptionError: an unknown dialect, an option that no server follows, or a score kind that cannot be had.
+        OptionError: the dialect is unknown, an option applies only to local models, or the dialect cannot
+            provide the score kind.
     """
 
     def __init__(self, options: Options) -> None:
@@ -32,7 +33,7 @@ class RemoteScorer:
         self.name = self._connection.name
 
     def submit(self, query: str, texts: Sequence[str]) -> Future[Scores]:
-        """Send the request and return at once; cancelling the future cancels its requests.
+        """Send the texts and return a future at once. Canceling the future cancels its requests.
 
         Raises:
             ClosedError: the scorer was closed.
@@ -44,7 +45,7 @@ class RemoteScorer:
         return self._connection.ask(query, texts, scores)
 
     def warm_up(self) -> Future[None]:
-        """A future that is done when the server is known, if it must be asked what it is.
+        """Detect the server if the dialect is `auto`, and return a future that is done afterwards.
 
         Raises:
             ClosedError: the scorer was closed.
@@ -57,11 +58,11 @@ class RemoteScorer:
 
     @property
     def rows_run(self) -> int:
-        """How many different texts were scored so far."""
+        """Number of texts scored so far; equal texts of one call count once."""
         return self._connection.answered
 
     def close(self) -> None:
-        """Close the connection; requests of this scorer that wait are answered with `ClosedError`."""
+        """Close the connection. Pending requests of this scorer fail with `ClosedError`."""
         self._connection.close()
 
     def _scores(self, asked: Asked, texts: Sequence[str]) -> Scores:
@@ -70,7 +71,7 @@ class RemoteScorer:
         scores = Scores(
             values=asked.answer.values,
             kind=dialect.kind,
-            # A server that refuses what is too long has cut nothing.
+            # A server that refuses texts that are too long has not truncated any.
             truncated=0 if dialect.cuts is False else None,
             empty=sum(map(is_empty, texts)),
             repaired=asked.repaired,
@@ -80,7 +81,7 @@ class RemoteScorer:
 
 
 def _emptied(found: Future[Found]) -> Future[None]:
-    """The same future without what was found."""
+    """Return a future that ends like `found`, but with None as its result."""
     done: Future[None] = Future()
 
     def pass_on(ended: Future[Found]) -> None:

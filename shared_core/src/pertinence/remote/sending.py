@@ -1,4 +1,4 @@
-"""One call as one request or many: texts are split as the server takes them, and put together again."""
+"""Splitting of one call into requests that the server accepts, and merging of their responses."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ from pertinence.remote.outcomes import RefusedError
 
 __all__ = ["Sending", "spans"]
 
-# What any server takes, if it takes anything with this query.
+# Short text that every server accepts, unless it refuses any text with this query.
 _HARMLESS = "a"
-# What surrounds a text in a body.
+# Bytes to allow for the characters around a text in a request body.
 _AROUND = 16
 
 
 def spans(texts: Sequence[str], most: int | None, most_bytes: int | None = None) -> list[tuple[int, int]]:
-    """Where to cut: (first, end) of pieces of at most `most` texts, as even as can be, in as few as can be.
+    """Split texts into pieces and return (first, end) of each. The pieces are as few and even as possible.
 
     Args:
-        texts: at least one.
-        most: texts of a piece; None does not limit them.
-        most_bytes: bytes of a piece in UTF-8; a text that is longer is a piece by itself.
+        texts: texts to split, at least one.
+        most: maximum number of texts in a piece; None for no limit.
+        most_bytes: maximum size of a piece in bytes of UTF-8; None for no limit. A longer text is a piece
+            of its own.
     """
     count = len(texts)
     pieces = 1 if most is None else -(-count // most)
     cuts = [round(number * count / pieces) for number in range(pieces + 1)]
-    # No character takes more than four bytes: most texts need not be encoded to know that they fit.
+    # No character takes more than four bytes, so most texts are known to fit without being encoded.
     if most_bytes is None or 4 * sum(map(len, texts)) + _AROUND * count <= most_bytes:
         return list(pairwise(cuts))
     found: list[tuple[int, int]] = []
@@ -53,15 +54,15 @@ def spans(texts: Sequence[str], most: int | None, most_bytes: int | None = None)
 
 @dataclass
 class Sending:
-    """One call on its way.
+    """One call in progress.
 
     Args:
-        client: sends.
-        dialect: how the server is asked.
-        call: everything that is asked; its texts are different from each other.
-        places: where each text stands in the caller's list, for messages.
-        deadline: the loop's time by which all must be done.
-        done: told how many texts were answered, piece by piece.
+        client: client that sends the requests.
+        dialect: dialect of the requests and responses.
+        call: content of the whole call; its texts are all different.
+        places: index of each text in the caller's list, for error messages.
+        deadline: time of the loop by which the call must be complete.
+        done: function that is called with the number of texts of each piece that was answered.
     """
 
     client: Client
@@ -73,11 +74,11 @@ class Sending:
     _probe: asyncio.Task[bool] | None = field(default=None, init=False)
 
     async def answer(self) -> Answer:
-        """The whole answer, in the order of the texts: all of it, or an error.
+        """Return the complete answer in the order of the texts. There are no partial results.
 
         Raises:
-            EndpointError: the server did not answer, or refuses; `RefusedDocumentError` names a document.
-            ScoreError: what it answered is not one finite value for each text.
+            EndpointError: the server did not answer or refused; `RefusedDocumentError` names a document.
+            ScoreError: a response does not hold one finite value for each text.
         """
         texts = self.call.texts
         most = self._most()
@@ -96,7 +97,7 @@ class Sending:
         return _joined(await _all([self._piece(first, end) for first, end in cuts]))
 
     async def _piece(self, first: int, end: int) -> Answer:
-        """The answer for the texts from `first` to `end`."""
+        """Return the answer for the texts from `first` up to `end`, excluding `end`."""
         whole = self.call.texts
         texts = whole if end - first == len(whole) else whole[first:end]
         try:
@@ -116,7 +117,7 @@ class Sending:
         return self.dialect.parse_response(reply.status, reply.headers, reply.body, len(texts))
 
     async def _smaller(self, first: int, end: int, error: RefusedError) -> Answer:
-        """The same in smaller requests; or, once it cannot be smaller, what the matter is."""
+        """Send refused texts in smaller requests; raise the cause if the request cannot be made smaller."""
         refused, count = error.refusal, end - first
         if count > 1 and not self.dialect.splits:
             raise EndpointError(
@@ -124,7 +125,7 @@ class Sending:
                 status=error.status,
             ) from None
         if count == 1 or refused.meaning == "input":
-            # Is it the documents at all? One that nobody objects to will tell.
+            # Find out with a harmless text whether the documents are the cause at all.
             if not await self._takes_harmless():
                 raise _general(error) from None
             if count == 1:
@@ -149,7 +150,7 @@ class Sending:
         learned[self.dialect.path] = min(most, learned.get(self.dialect.path, most))
 
     async def _takes_harmless(self) -> bool:
-        """Whether the server takes a harmless text with this query; asked once a call."""
+        """Check whether the server accepts a harmless text with this query. Sent at most once per call."""
         if self._probe is None:
             self._probe = asyncio.ensure_future(self._try_harmless())
         return await self._probe
@@ -163,12 +164,12 @@ class Sending:
 
 
 def _general(error: RefusedError) -> EndpointError:
-    """A refusal that has nothing to do with any one document."""
+    """Return the error for a refusal that does not depend on the documents."""
     return EndpointError(f"{error} (whatever the documents)", status=error.status)
 
 
 async def _all(work: Sequence[Coroutine[Any, Any, Answer]]) -> list[Answer]:
-    """All answers; the first error cancels what is still on its way."""
+    """Run all requests and return their answers. The first error cancels the other requests."""
     tasks = [asyncio.ensure_future(each) for each in work]
     try:
         return await asyncio.gather(*tasks)
@@ -180,10 +181,10 @@ async def _all(work: Sequence[Coroutine[Any, Any, Answer]]) -> list[Answer]:
 
 
 def _joined(answers: Sequence[Answer]) -> Answer:
-    """The answers one after the other.
+    """Concatenate the answers and add up their usage counts.
 
     Raises:
-        ScoreError: their vectors are not of one length.
+        ScoreError: the vectors have different lengths.
     """
     usage: dict[str, int] = {}
     for answer in answers:

@@ -1,4 +1,4 @@
-"""What is to be sent where, as the remote options say it; the key shows itself to nobody but the client."""
+"""Settings of a connection, derived from the remote options. Only the HTTP client reads the key in them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 API_KEY = "PERTINENCE_API_KEY"
-# Options of models on this machine: a server would never hear of them.
+# Options of local models. They are never sent to a server, so `settings_of` rejects them.
 _LOCAL = (
     *("device", "backend", "dtype", "max_length", "truncation", "batch_tokens", "trust_remote_code"),
     *("revision", "cache_folder", "local_files_only", "model_kwargs", "max_queued"),
@@ -33,7 +33,7 @@ _LOCAL = (
 
 
 class Secret:
-    """A text that no `repr`, log or pickle shows."""
+    """String that no `repr`, log or pickle shows."""
 
     __slots__ = ("_text",)
 
@@ -41,7 +41,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The text itself, for the request and for nothing else."""
+        """Return the string itself. Use it only for requests."""
         return self._text
 
     def __repr__(self) -> str:
@@ -59,11 +59,11 @@ class Secret:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """One configuration; those that are equal share a client.
+    """Configuration of a client. Equal settings share one client.
 
     Attributes:
-        timeout: seconds of a whole call.
-        auth: header that carries the key, `{}` in its place.
+        timeout: seconds for a whole call.
+        auth: header that carries the key, with `{}` in place of the key.
     """
 
     base_url: str
@@ -78,11 +78,11 @@ class Settings:
 
 
 def settings_of(options: Options, dialect: Dialect) -> Settings:
-    """The settings that options ask for, with the environment's key if they hold none.
+    """Return the settings for the options. The key defaults to that of the environment variable.
 
     Raises:
-        OptionError: an option that only a model on this machine can follow, or a header that would take
-            the place of the key.
+        OptionError: `base_url` is missing, an option applies only to local models, or a header would
+            replace the key.
     """
     if options.base_url is None:
         raise OptionError("base_url is missing: it says where the server is")
@@ -111,24 +111,24 @@ def settings_of(options: Options, dialect: Dialect) -> Settings:
 
 
 def chosen_dialect(options: Options, task: Task) -> Dialect | None:
-    """The dialect that the options name, or None if the server is to be asked.
+    """Return the dialect that the options select, or None if it must be detected.
 
     Raises:
-        OptionError: there is none of that name.
+        OptionError: the dialect is unknown, or its mapping is not valid.
     """
     return None if options.dialect == AUTO else find(options.dialect, task)
 
 
 def default_dialect(task: Task) -> Dialect:
-    """The dialect that most servers speak."""
+    """Return the dialect that most servers support for a task."""
     return find(DEFAULTS[task], task)
 
 
 def check_kind(dialect: Dialect, asked: ScoreKindName) -> None:
-    """Refuse to promise scores on a scale that this dialect's cannot be brought to.
+    """Check that the scores of a dialect can be converted to the requested kind.
 
     Raises:
-        OptionError: it names the scale that they are on.
+        OptionError: they cannot; the message names the scale of the scores.
     """
     kind = dialect.kind
     if asked in ("auto", "raw", kind) or (kind == "logit" and asked == "probability"):
@@ -142,9 +142,9 @@ def check_kind(dialect: Dialect, asked: ScoreKindName) -> None:
 
 
 def url_of(base_url: str, path: str) -> str:
-    """The address of a request: the user's path as it is, then the dialect's.
+    """Return the URL of a request: the base URL with the dialect's path appended.
 
-    A base URL that ends with the dialect's path already is the address itself.
+    If the base URL already ends with the dialect's path, nothing is appended.
     """
     parts = urlsplit(base_url)
     own = parts.path.rstrip("/")
@@ -152,6 +152,6 @@ def url_of(base_url: str, path: str) -> str:
 
 
 def host_of(base_url: str) -> str:
-    """Scheme, host and port, for messages and detection."""
+    """Return the scheme, host and port of a URL, for messages and detection."""
     parts = urlsplit(base_url)
     return f"{parts.scheme}://{parts.netloc}"

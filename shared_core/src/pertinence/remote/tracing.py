@@ -1,4 +1,4 @@
-"""Spans for OpenTelemetry, where its API package is installed; without it, nothing."""
+"""OpenTelemetry spans. They are recorded only if its API package is installed."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def _current(span: Any) -> Iterator[None]:
 
 
 def traced(name: str, attributes: Mapping[str, Any], start: Callable[[], Future[R]]) -> Future[R]:
-    """The future that `start` gives, inside a span that ends with it.
+    """Call `start` inside a span and return its future. The span ends with the future.
 
-    The span is a child of the caller's, and parent of those of the requests. Neither texts nor keys
-    are among its attributes.
+    The span is a child of the caller's span, and the parent of the spans of the requests. Its attributes
+    hold neither texts nor keys.
     """
     if trace is None:
         return start()
@@ -54,6 +54,6 @@ def traced(name: str, attributes: Mapping[str, Any], start: Callable[[], Future[
 
 
 def note(name: str, attributes: Mapping[str, Any]) -> None:
-    """An event of the span of the running call."""
+    """Add an event to the span of the current call."""
     if trace is not None:
         trace.get_current_span().add_event(name, attributes)

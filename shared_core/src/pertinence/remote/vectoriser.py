@@ -1,4 +1,4 @@
-"""The remote wing of `Embedder`: texts go to a server, and every vector comes back, or an error."""
+"""Remote engine of `Embedder`: it sends texts to a server and returns every vector, or raises an error."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["RemoteVectoriser"]
 
 
 class RemoteVectoriser:
-    """Embeds through the server that `options.base_url` names.
+    """Vectorizer that uses the server at `options.base_url`.
 
     Raises:
-        OptionError: an unknown dialect, or an option that no server follows.
+        OptionError: the dialect is unknown, an option applies only to local models, or `normalize` is False.
     """
 
     def __init__(self, options: EmbedderOptions) -> None:
@@ -34,16 +34,16 @@ class RemoteVectoriser:
         self.name = self._connection.name
 
     def submit(self, role: Role, texts: Sequence[str]) -> Future[Embeddings]:
-        """Send the request and return at once; cancelling the future cancels its requests.
+        """Send the texts and return a future at once. Canceling the future cancels its requests.
 
         Raises:
-            ClosedError: the vectoriser was closed.
+            ClosedError: the vectorizer was closed.
         """
 
         def embeddings(asked: Asked) -> Embeddings:
             form = self._form(asked.answer.values)
             self._dims = form.dims
-            # No dialect of embeddings says whether it cut.
+            # No embedding dialect reports whether the server truncated a text.
             return Embeddings(
                 values=form.of(asked.answer.values),
                 truncated=None,
@@ -55,39 +55,39 @@ class RemoteVectoriser:
         return self._connection.ask("", texts, embeddings)
 
     def warm_up(self) -> Future[None]:
-        """Nothing is to be loaded here."""
+        """Return a future that is already done: there is nothing to load."""
         ready: Future[None] = Future()
         ready.set_result(None)
         return ready
 
     @property
     def dims(self) -> int:
-        """Numbers per vector; the server is asked for one if it has not given any yet."""
+        """Length of a returned vector. If none was returned yet, one text is embedded to find out."""
         if self._dims is None:
             self.submit("document", ["a"]).result()
         assert self._dims is not None
         return self._dims
 
     def prompt(self, role: Role) -> str:
-        """Nothing: what a server puts before a text is its own affair."""
+        """Return an empty prompt: the server adds its own prefix to a text, if any."""
         return ""
 
     @property
     def rows_run(self) -> int:
-        """How many different texts were embedded so far."""
+        """Number of texts embedded so far; equal texts of one call count once."""
         return self._connection.answered
 
     def _form(self, rows: Float32) -> Form:
-        """What becomes of the server's vectors.
+        """Return the form into which the server's vectors are converted.
 
         Raises:
-            OptionError: they have fewer numbers than are to be kept, or ranges are of another count.
+            OptionError: the vectors are shorter than `truncate_dim`, or the ranges have another length.
         """
         asked, given = self._options, rows.shape[1]
         width = asked.truncate_dim or given
         if width > given:
             raise OptionError(f"truncate_dim is {width}, but {self.name} gives {given} numbers")
-        # A server that cuts vectors of length 1 brings them to it again: so is done in its place.
+        # A server that cuts unit vectors normalizes them again. If they are cut here, do the same.
         renormalised = width < given and bool(np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-3))
         return Form(
             width=width,
@@ -97,5 +97,5 @@ class RemoteVectoriser:
         )
 
     def close(self) -> None:
-        """Close the connection; requests that wait are answered with `ClosedError`."""
+        """Close the connection. Pending requests fail with `ClosedError`."""
         self._connection.close()

@@ -1,4 +1,6 @@
-"""Dialects by name: how each kind of server is asked, and what a user adds to them.
+"""Registry of dialects by name. A dialect describes the requests and responses of one kind of server.
+
+Users can add their own:
 
 @dataclass(frozen=True, kw_only=True)
 class Judge(Dialect):
@@ -50,10 +52,10 @@ _dialects: dict[str, Dialect] = {}
 
 
 def register(dialect: Dialect) -> None:
-    """Make a dialect known by its name, in this process; one of the same name is replaced.
+    """Register a dialect under its name, for this process. It replaces a dialect of the same name.
 
     Raises:
-        OptionError: it has no name, or one that means something else.
+        OptionError: the name is empty, or it is the reserved name `auto`.
     """
     if not dialect.name or dialect.name == AUTO:
         raise OptionError(f"dialect: {dialect.name!r} cannot be the name of one")
@@ -61,20 +63,20 @@ def register(dialect: Dialect) -> None:
 
 
 def names(task: Task | None = None) -> list[str]:
-    """The names of all dialects, or of those that rerank or embed."""
+    """Return the sorted names of all dialects, or only of those for the given task."""
     return sorted(name for name, each in _dialects.items() if task in (None, each.task))
 
 
 def find(asked: str | Mapping[str, Any] | None, task: Task) -> Dialect:
-    """The dialect that the option `dialect` asks for.
+    """Return the dialect for a value of the option `dialect`.
 
     Args:
-        asked: a name; a mapping that changes fields of the one it names (`name`, or else `pairs`); or
-            None for the one that most servers speak.
-        task: what it is needed for.
+        asked: a name; a mapping that changes fields of the dialect that its key `name` gives (`pairs` without
+            that key); or None for the default dialect of the task, which most servers support.
+        task: task that the dialect must support.
 
     Raises:
-        OptionError: there is none of that name, it does something else, or it has no such field.
+        OptionError: there is no dialect of that name, it has another task, or it has no such field.
     """
     if isinstance(asked, Mapping):
         changes = dict(asked)
@@ -93,7 +95,7 @@ def _named(name: object, task: Task) -> Dialect:
 
 
 def _changed(dialect: Dialect, changes: Mapping[str, Any]) -> Dialect:
-    """The dialect with other values in some of its fields; fields of the body are added to its own."""
+    """Return a copy of the dialect with changed fields. `extra` is merged with the entries it has."""
     known = {each.name: getattr(dialect, each.name) for each in fields(dialect)}
     values: dict[str, Any] = {}
     for name, value in changes.items():
@@ -104,7 +106,7 @@ def _changed(dialect: Dialect, changes: Mapping[str, Any]) -> Dialect:
 
 
 def _checked(dialect: Dialect, name: str, value: Any) -> Any:
-    """A value that came as plain data, as the field takes it."""
+    """Check a value that came as plain data, and convert it to the type of the field."""
     now = getattr(dialect, name)
     if name == "scale" and value not in get_args(Scale):
         raise OptionError(f"dialect: scale must be one of {', '.join(get_args(Scale))}; got {value!r}")

@@ -1,4 +1,4 @@
-"""What a dialect is: how one server's requests are written and its answers read; it sends nothing itself."""
+"""Base class of the dialects. A dialect builds requests and parses responses; it does not send them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pertinence.scorer import Float32, ScoreKind
 
 __all__ = ["Answer", "Call", "Dialect", "Request", "Scale", "Task"]
 
-# What a server's scores are: `server` is a scale that it chose and does not tell.
+# Scale of a server's scores. `server` means that the server chose a scale and does not say which.
 Scale = Literal["logit", "probability", "cosine", "server", "unknown"]
 Task = Literal["rerank", "embed"]
 _KINDS: Mapping[str, ScoreKind] = {"logit": "logit", "probability": "probability"}
@@ -22,13 +22,13 @@ _KINDS: Mapping[str, ScoreKind] = {"logit": "logit", "probability": "probability
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """What is asked of a server in one request.
+    """Content of one request to a server.
 
     Attributes:
-        texts: the documents to score, or the texts to embed.
-        query: what they are scored for; nothing when embedding.
+        texts: documents to score, or texts to embed.
+        query: query to score the documents for; empty when embedding.
         model: the server's name for its model, if one was given.
-        dimensions: how many numbers of a vector are wanted, if not all.
+        dimensions: length to which vectors are cut; None for full length.
     """
 
     texts: Sequence[str]
@@ -39,7 +39,7 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A POST: the path is appended to the user's base URL, the body is JSON-able."""
+    """POST request. The path is appended to the user's base URL, and the body can be written as JSON."""
 
     path: str
     body: Mapping[str, Any]
@@ -48,11 +48,11 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a server said.
+    """Parsed response of a server.
 
     Attributes:
         values: float32, in the order of the request: shape (texts,) for scores, (texts, dims) for vectors.
-        usage: what the server counted, such as `total_tokens`.
+        usage: counts that the server reports, such as `total_tokens`.
     """
 
     values: Float32
@@ -61,19 +61,23 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect(ABC):
-    """One server's way of being asked. A subclass writes `fields` and reads `read`; all else is data.
+    """Request and response format of one kind of server.
+
+    A subclass implements `fields`, which builds the request body, and `read`, which reads the response.
+    Everything else is data.
 
     Attributes:
-        name: what it is called in the option `dialect`.
-        path: appended to `base_url`; `{model}` in it is the model's name.
-        scale: what the scores are; they are converted only where it is `logit` or `probability`.
-        batch: texts per request; None sends all at once. The server may teach a smaller number.
-        most_bytes: the longest body that the server takes; None if it does not matter.
-        splits: whether a request may be cut in two. False for models that look at all candidates
-            together, whose scores depend on their neighbours.
-        cuts: whether the server cuts a text that is too long: True, False (it refuses), None (unknown).
-        auth: header that carries the key, `{}` in its place.
-        extra: further fields of the body, as they are.
+        name: name of the dialect in the option `dialect`.
+        path: path that is appended to `base_url`; `{model}` in it is replaced by the model's name.
+        scale: scale of the scores; they are converted only if it is `logit` or `probability`.
+        batch: maximum number of texts per request; None sends all at once. A smaller number is used if
+            the server turns out to accept fewer.
+        most_bytes: maximum size in bytes of a body that the server accepts; None for no limit.
+        splits: True if a call may be split into several requests. False for models that look at all
+            candidates together, whose scores depend on their neighbors.
+        cuts: True if the server truncates a text that is too long, False if it refuses it, None if unknown.
+        auth: header that carries the key, with `{}` in place of the key.
+        extra: additional fields of the body, sent unchanged.
     """
 
     task: ClassVar[Task] = "rerank"
@@ -90,31 +94,31 @@ class Dialect(ABC):
 
     @abstractmethod
     def fields(self, call: Call) -> Mapping[str, Any]:
-        """The body of the request, less `extra`."""
+        """Return the body of the request, without `extra`."""
 
     @abstractmethod
     def read(self, content: Any, count: int) -> Float32:
-        """The values in an answer's JSON, in the order of the request.
+        """Return the values in the JSON of a response, in the order of the request.
 
         Raises:
-            ScoreError: there is not one finite value (or vector) for each of `count` texts.
+            ScoreError: the response does not hold one finite value (or vector) for each of `count` texts.
         """
 
     @property
     def kind(self) -> ScoreKind:
-        """The scale in the words of `Scores`: whatever cannot be converted is `raw`."""
+        """Score kind for `Scores` that corresponds to the scale; `raw` if the scale cannot be converted."""
         return _KINDS.get(self.scale, "raw")
 
     def build_request(self, call: Call) -> Request:
-        """The request for a call."""
+        """Build the request for a call."""
         path = self.path.replace("{model}", quote(call.model or "", safe="/"))
         return Request(path=path, body={**self.fields(call), **self.extra})
 
     def parse_response(self, status: int, headers: Mapping[str, str], body: bytes, count: int) -> Answer:
-        """The values of a successful answer.
+        """Parse a successful response.
 
         Raises:
-            ScoreError: it is not what this dialect speaks, or not one finite value for each text.
+            ScoreError: the body does not match this dialect, or does not hold one finite value per text.
         """
         try:
             content = parsed(body)
@@ -126,7 +130,7 @@ class Dialect(ABC):
         except ScoreError as error:
             raise ScoreError(f"{self._complaint(status)}{error}") from None
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            # What a dialect of a user's own runs into when the answer is not what it expects.
+            # A user's own dialect raises these when the response is not what it expects.
             raise ScoreError(f"{self._complaint(status)}{type(error).__name__}") from None
         values.setflags(write=False)
         return Answer(values=values, usage=usage_of(content, headers))
@@ -136,5 +140,5 @@ class Dialect(ABC):
 
 
 def with_model(call: Call, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields after the model's name, if there is one."""
+    """Return the fields, preceded by the model's name if there is one."""
     return {"model": call.model, **fields} if call.model is not None else dict(fields)

@@ -1,4 +1,4 @@
-"""`POST {base}/rerank` with Cohere's and Jina's fields: what most servers and providers speak."""
+"""Cohere and Jina dialect: `POST {base}/rerank`. Most servers and providers support it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ __all__ = ["DIALECTS", "Cohere"]
 
 @dataclass(frozen=True, kw_only=True)
 class Cohere(Dialect):
-    """Never sends `top_n`: every score is needed, and servers disagree about what 0 and None mean."""
+    """Cohere-style dialect.
+
+    It never sends `top_n`: every score is needed, and servers disagree about what 0 and None mean.
+    """
 
     name: str = "cohere"
     path: str = "/rerank"
@@ -23,19 +26,19 @@ class Cohere(Dialect):
     batch: int | None = 1000
 
     def fields(self, call: Call) -> Mapping[str, Any]:
-        """Query and documents."""
+        """Return the query and the documents."""
         return with_model(call, {"query": call.query, "documents": list(call.texts)})
 
     def read(self, content: Any, count: int) -> Float32:
-        """Entries in any order, under `results` or whatever a cousin calls them, or bare."""
+        """Read entries in any order: a bare list, or a list under `results` or a similar name."""
         return scattered(entries(content), count)
 
 
 DIALECTS = (
     Cohere(),
-    # 2048 documents, and the sigmoid of the logit unless logits are asked for.
+    # Infinity takes up to 2048 documents. It returns the sigmoid of the logit unless logits are requested.
     Cohere(name="infinity", scale="logit", batch=2048, extra={"raw_scores": True}),
-    # Logits, whatever is asked for; it refuses what is too long.
+    # llama.cpp always returns logits, whatever the request says. It refuses texts that are too long.
     Cohere(name="llamacpp", scale="logit", cuts=False),
     Cohere(name="dashscope", path="/reranks", batch=500),
 )

@@ -1,4 +1,4 @@
-"""NVIDIA NIM: `POST {base}/ranking` with passages as objects, answered by logits."""
+"""NVIDIA NIM dialect: `POST {base}/ranking` with passages as objects. The response holds logits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ __all__ = ["DIALECTS", "Nvidia"]
 
 @dataclass(frozen=True, kw_only=True)
 class Nvidia(Dialect):
-    """Has long texts cut at their end, not refused; it answers 400 to any `top_k`."""
+    """NVIDIA NIM dialect.
+
+    It asks the server to truncate long texts at their end instead of refusing them. It sends no `top_k`,
+    because the server answers 400 to any.
+    """
 
     name: str = "nvidia"
     path: str = "/ranking"
@@ -25,12 +29,12 @@ class Nvidia(Dialect):
     extra: Mapping[str, Any] = field(default_factory=lambda: {"truncate": "END"})
 
     def fields(self, call: Call) -> Mapping[str, Any]:
-        """Query and passages, each an object with its text."""
+        """Return the query and the passages, each as an object with its text."""
         passages = [{"text": text} for text in call.texts]
         return with_model(call, {"query": {"text": call.query}, "passages": passages})
 
     def read(self, content: Any, count: int) -> Float32:
-        """Entries in any order."""
+        """Read entries in any order."""
         return scattered(entries(content, ("rankings",)), count, scores=("logit",))
 
 

@@ -1,4 +1,4 @@
-"""OpenAI's `POST {base}/embeddings`: vectors in base64 or as numbers, whichever comes."""
+"""OpenAI dialect for embeddings: `POST {base}/embeddings`. Vectors may arrive as base64 or as numbers."""
 
 from __future__ import annotations
 
@@ -20,13 +20,17 @@ __all__ = ["DIALECTS", "OpenAI"]
 
 @dataclass(frozen=True, kw_only=True)
 class OpenAI(Dialect):
-    """Asks for base64, four bytes a number in place of ten or twenty; servers that do not know it send lists.
+    """OpenAI dialect for embeddings.
 
-    128 texts a request keeps several on their way at once; TEI takes 32 and says so.
+    It requests base64, which takes four bytes per number instead of ten or twenty. Servers that do not
+    know base64 send lists of numbers.
+
+    With 128 texts per request, several requests are in progress at once. TEI accepts only 32 texts and
+    says so in its error.
 
     Attributes:
-        dimensions: the field that asks for so many numbers of a vector; None for a server without one,
-            whose vectors are then cut here.
+        dimensions: name of the field that requests a vector length; None for a server without such a
+            field. The vectors of such a server are cut here.
     """
 
     task: ClassVar[Task] = "embed"
@@ -38,14 +42,14 @@ class OpenAI(Dialect):
     extra: Mapping[str, Any] = field(default_factory=lambda: {"encoding_format": "base64"})
 
     def fields(self, call: Call) -> Mapping[str, Any]:
-        """The texts, always as a list."""
+        """Return the texts, always as a list, and the vector length if one is requested."""
         cut: dict[str, int] = {}
         if self.dimensions is not None and call.dimensions is not None:
             cut[self.dimensions] = call.dimensions
         return with_model(call, {"input": list(call.texts), **cut})
 
     def read(self, content: Any, count: int) -> Float32:
-        """Vectors by their index, all of one length."""
+        """Read the vectors in the order of their index, and check that they have equal lengths."""
         found = placed(entries(content, ("data",)), count, index="index", fields=("embedding",))
         vectors = [_vector(value, place) for place, value in enumerate(found)]
         dims = {len(vector) for vector in vectors}
@@ -55,10 +59,10 @@ class OpenAI(Dialect):
 
 
 def _vector(value: Any, place: int) -> Float32:
-    """One vector, float32 of shape (dims,)."""
+    """Decode one vector to float32 of shape (dims,)."""
     try:
         if isinstance(value, str):
-            # vLLM calls it native: on the machines that serve models, that is little-endian too.
+            # vLLM calls the byte order native, which is little-endian on the machines that serve models.
             vector = np.frombuffer(base64.b64decode(value, validate=True), dtype="<f4").astype(np.float32)
         elif isinstance(value, list) and all(type(each) in (int, float) for each in value):
             with np.errstate(over="ignore"):

@@ -1,4 +1,7 @@
-"""Pairs of query and passage, by a template in plain data: for servers whose fields are not published."""
+"""Dialect for servers that take pairs of query and passage, configured by a template in plain data.
+
+It is meant for servers whose fields are not published.
+"""
 
 from __future__ import annotations
 
@@ -19,22 +22,22 @@ Layout = Literal["lists", "objects", "columns"]
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs(Dialect):
-    """The template.
+    """Template of a dialect that sends pairs.
 
     Attributes:
         layout: `lists` writes `[[query, text], ...]` under `pairs`, `objects` writes
-            `[{query: ..., text: ...}, ...]` there, and `columns` writes two lists of one length under
+            `[{query: ..., text: ...}, ...]` there, and `columns` writes two lists of equal length under
             `query` and `text`.
-        pairs: field of the pairs; not used for columns.
-        query: field of a query.
-        text: field of a text.
-        model: field of the model's name; None leaves it out.
-        response: the way to the scores, field by field: `data[].score` is the field `score` of every
-            entry of `data`, `[]` the answer itself if it is a list of numbers. `[0]` is the only
-            entry of a list. None takes the list wherever servers put it, of numbers or of objects
-            with a score and perhaps an index.
-        index: field of an entry that says which pair it belongs to; None if the scores stand in the
-            order of the pairs.
+        pairs: name of the field for the pairs; not used for `columns`.
+        query: name of the field for a query.
+        text: name of the field for a text.
+        model: name of the field for the model's name; None leaves it out.
+        response: path to the scores, field by field. `data[].score` means the field `score` of every
+            entry of `data`; `[]` means the response itself if it is a list of numbers; `[0]` means the
+            only entry of a list. With None, the list is searched in the response or in the fields where
+            servers usually put it; it may hold numbers, or objects with a score and perhaps an index.
+        index: name of the field of an entry that says which pair it belongs to; None if the scores are in
+            the order of the pairs. Used only together with `response`.
     """
 
     name: str = "pairs"
@@ -58,7 +61,7 @@ class Pairs(Dialect):
             )
 
     def fields(self, call: Call) -> Mapping[str, Any]:
-        """The pairs in their layout."""
+        """Return the pairs in the configured layout, with the model's name if there is a field for it."""
         if self.layout == "columns":
             fields: dict[str, Any] = {self.query: [call.query] * len(call.texts), self.text: list(call.texts)}
         elif self.layout == "objects":
@@ -68,7 +71,7 @@ class Pairs(Dialect):
         return fields if self.model is None or call.model is None else {self.model: call.model, **fields}
 
     def read(self, content: Any, count: int) -> Float32:
-        """The scores that the template leads to."""
+        """Read the scores at the path of the template."""
         if self.response is None:
             return _found(entries(content), count)
         to_list, _, to_score = self.response.partition("[]")
@@ -82,7 +85,7 @@ class Pairs(Dialect):
 
 
 def _found(found: list[Any], count: int) -> Float32:
-    """Scores of entries in any of the shapes that servers use."""
+    """Return the scores of entries in any of the forms that servers use."""
     if any(isinstance(entry, dict) and "index" in entry for entry in found):
         return scattered(found, count)
     return in_order([_score(entry) if isinstance(entry, dict) else entry for entry in found], count)
@@ -93,10 +96,10 @@ def _score(entry: dict[str, Any]) -> Any:
 
 
 def _at(content: Any, way: str) -> Any:
-    """What stands at the end of the way, such as `a.b[0].c`.
+    """Return the value at a path such as `a.b[0].c`.
 
     Raises:
-        ScoreError: the way ends before, or there is more than one thing where one was due.
+        ScoreError: a field of the path is missing, or `[0]` meets anything but a list of exactly one entry.
     """
     for step in way.replace("[0]", ".[0]").strip(".").split("."):
         if not step:
@@ -114,8 +117,8 @@ def _at(content: Any, way: str) -> Any:
 
 DIALECTS = (
     Pairs(),
-    # Its cards say: model name and input pairs in, scores between 0 and 1 out. Names and path are not
-    # published: where they turn out different, `dialect` takes a template of one's own.
+    # The model cards say that it takes the model name and pairs, and returns scores between 0 and 1. Field
+    # names and path are not published. If they turn out to differ, pass your own template as `dialect`.
     Pairs(name="gigarouter", scale="probability"),
     Pairs(
         name="deepinfra",

@@ -1,4 +1,4 @@
-"""How answers are read: entries found in any shape, put in place by index, refused unless complete."""
+"""Helpers that read responses: find the entries, sort them by index, and refuse incomplete responses."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 class EntryError(ScoreError):
-    """What is wrong with one text's entry.
+    """Error about the entry of one text.
 
     Attributes:
-        place: which text of the request it is, from 0.
+        place: index of the text in the request, from 0.
     """
 
     def __init__(self, form: str, place: int) -> None:
@@ -42,19 +42,19 @@ class EntryError(ScoreError):
         self.place = place
 
     def behind(self, words: str) -> EntryError:
-        """The same with `words` before it."""
+        """Return the same error with `words` before its message."""
         return EntryError(words + self._form, self.place)
 
     def at(self, place: int) -> ScoreError:
-        """The same for the place that the text has among all, not only those of its request."""
+        """Return the same error with `place`, the index of the text in the whole call, not in its request."""
         return ScoreError(self._form.replace("{place}", str(place)))
 
 
 def parsed(body: bytes) -> Any:
-    """The JSON of a body.
+    """Parse a body as JSON.
 
     Raises:
-        ScoreError: it is none.
+        ScoreError: the body is not JSON.
     """
     try:
         return json.loads(body)
@@ -65,10 +65,12 @@ def parsed(body: bytes) -> Any:
 
 
 def entries(content: Any, names: Sequence[str] = _LISTS) -> list[Any]:
-    """The list of an answer: the answer itself, or the first of its fields of these names.
+    """Return the list in a response: the response itself, or the first field with one of these names.
+
+    Fields that are null are skipped.
 
     Raises:
-        ScoreError: there is none.
+        ScoreError: none of the fields is present, or the value is not a list.
     """
     found = content
     if isinstance(content, dict):
@@ -83,23 +85,23 @@ def entries(content: Any, names: Sequence[str] = _LISTS) -> list[Any]:
 
 
 def number(value: Any, place: int) -> float:
-    """A score as a float that float32 can hold.
+    """Return a score as a float that float32 can represent.
 
     Raises:
-        ScoreError: it is no finite number; a text that looks like one is none either.
+        ScoreError: the value is not a finite number. A string that looks like a number is refused too.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise EntryError(f"the score of document {{place}} is {_kind(value)}, not a number", place)
-    if not abs(value) <= _FLOAT32_MAX:  # which NaN is not either
+    if not abs(value) <= _FLOAT32_MAX:  # NaN fails this comparison too
         raise EntryError("the score of document {place} is not finite", place)
     return float(value)
 
 
 def in_order(values: Sequence[Any], count: int) -> Float32:
-    """Scores that stand in the order of the request.
+    """Convert scores that are in the order of the request to float32.
 
     Raises:
-        ScoreError: there are more or fewer than `count`, or one is no finite number.
+        ScoreError: there are more or fewer than `count`, or one is not a finite number.
     """
     if len(values) != count:
         raise ScoreError(f"it holds {len(values)} scores for {count} documents")
@@ -113,27 +115,33 @@ def in_order(values: Sequence[Any], count: int) -> Float32:
 def scattered(
     found: Sequence[Any], count: int, *, index: str = "index", scores: Sequence[str] = SCORES
 ) -> Float32:
-    """Scores that say which document they belong to, in the order of the request.
+    """Sort scores that carry a document index into the order of the request.
 
-    Whatever else an entry holds, such as the document itself, is not looked at.
+    Other fields of an entry, such as the document itself, are ignored.
 
     Args:
         found: one object per document, in any order.
-        count: how many documents there are.
-        index: the field that says which, from 0.
-        scores: the score's field; the first of these that an entry has.
+        count: number of documents.
+        index: name of the field with the document's index, from 0.
+        scores: possible names of the score's field; the first one that an entry has is used.
 
     Raises:
-        ScoreError: an index is missing, doubled or out of range, or a score is no finite number.
+        ScoreError: an index is missing, duplicated or out of range, or a score is not a finite number.
     """
     return in_order(placed(found, count, index=index, fields=scores), count)
 
 
 def placed(found: Sequence[Any], count: int, *, index: str, fields: Sequence[str]) -> list[Any]:
-    """What the entries hold, in the order of the request: each place from 0 to `count` exactly once.
+    """Return one field of each entry, sorted by index into the order of the request.
+
+    Args:
+        found: one object per document, in any order.
+        count: number of documents.
+        index: name of the field with the document's index, from 0.
+        fields: possible names of the field to return; the first one that an entry has is used.
 
     Raises:
-        ScoreError: it is not so.
+        ScoreError: the indices are not exactly 0 to `count` - 1, each once, or an entry lacks the field.
     """
     values: list[Any] = [_MISSING] * count
     name: str | None = None
@@ -160,7 +168,7 @@ def placed(found: Sequence[Any], count: int, *, index: str, fields: Sequence[str
 
 
 def usage_of(content: Any, headers: Mapping[str, str]) -> dict[str, int]:
-    """What a server says that it counted, by its own names; empty if it says nothing."""
+    """Return the counts that a server reports, under its own names; empty if it reports none."""
     found: dict[str, int] = {}
     if isinstance(content, dict):
         meta = content.get("meta")

@@ -1,4 +1,4 @@
-"""Text Embeddings Inference: `POST {base}/rerank` with `texts`, answered by a bare list."""
+"""Text Embeddings Inference (TEI) dialect: `POST {base}/rerank` with `texts`. The response is a bare list."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ from pertinence.scorer import Float32
 
 __all__ = ["DIALECTS", "TEI_BATCH", "TEI_BYTES", "Tei"]
 
-# Its defaults: --max-client-batch-size and --payload-limit.
+# TEI's defaults of --max-client-batch-size and --payload-limit.
 TEI_BATCH = 32
 TEI_BYTES = 2_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tei(Dialect):
-    """Asks for logits, which can be turned into probabilities; and has long texts cut, not refused."""
+    """TEI dialect.
+
+    It requests logits, which can be converted to probabilities. It asks the server to truncate long texts
+    instead of refusing them.
+    """
 
     name: str = "tei"
     path: str = "/rerank"
@@ -30,11 +34,11 @@ class Tei(Dialect):
     extra: Mapping[str, Any] = field(default_factory=lambda: {"raw_scores": True, "truncate": True})
 
     def fields(self, call: Call) -> Mapping[str, Any]:
-        """Query and texts; it serves one model, and no name is asked for."""
+        """Return the query and the texts. TEI serves one model, so no model name is sent."""
         return {"query": call.query, "texts": list(call.texts)}
 
     def read(self, content: Any, count: int) -> Float32:
-        """Entries, best first."""
+        """Read the entries, which arrive best first."""
         return scattered(entries(content), count)
 
 

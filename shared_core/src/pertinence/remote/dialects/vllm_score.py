@@ -1,4 +1,4 @@
-"""vLLM's `POST {base}/score`: one query and many documents, scored in the order of the request."""
+"""vLLM score dialect: `POST {base}/score` with one query and many documents, scored in request order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ __all__ = ["DIALECTS", "VllmScore"]
 
 @dataclass(frozen=True, kw_only=True)
 class VllmScore(Dialect):
-    """The scale depends on the model: a probability of a cross-encoder, the cosine of a bi-encoder."""
+    """vLLM score dialect.
+
+    The scale depends on the model: a cross-encoder returns a probability, a bi-encoder a cosine.
+    """
 
     name: str = "vllm-score"
     path: str = "/score"
@@ -24,11 +27,11 @@ class VllmScore(Dialect):
     cuts: bool | None = False
 
     def fields(self, call: Call) -> Mapping[str, Any]:
-        """`text_1` and `text_2`, which every version knows."""
+        """Return the query as `text_1` and the documents as `text_2`: every version knows these names."""
         return with_model(call, {"text_1": call.query, "text_2": list(call.texts)})
 
     def read(self, content: Any, count: int) -> Float32:
-        """Entries that say their place."""
+        """Read entries that carry the index of their document."""
         return scattered(entries(content, ("data",)), count, scores=("score",))
 
 

@@ -1,4 +1,4 @@
-"""Voyage and its cousins: Cohere's request with other names for its fields, as a table."""
+"""Dialects of Voyage, Mixedbread, Pinecone and Fireworks: Cohere's request with renamed fields."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["DIALECTS", "Renamed"]
 
 @dataclass(frozen=True, kw_only=True)
 class Renamed(Dialect):
-    """The renaming table.
+    """Cohere-style dialect with other field names.
 
     Attributes:
-        documents: the field of the documents.
-        wrapped: the field of a document's text, where documents are objects.
-        count: the field that says how many to answer with, where the server would leave some out.
-        results: the fields under which the entries may stand.
+        documents: name of the field for the documents.
+        wrapped: name of the field for a document's text if documents are objects; None if they are strings.
+        count: name of the field for the number of results, for servers that otherwise leave some out.
+        results: possible names of the field that holds the entries.
     """
 
     path: str = "/rerank"
@@ -33,7 +33,7 @@ class Renamed(Dialect):
     results: tuple[str, ...] = ("data", "results")
 
     def fields(self, call: Call) -> Mapping[str, Any]:
-        """Query and documents under the table's names."""
+        """Return the query and the documents under the configured names."""
         texts: list[Any] = list(call.texts)
         if self.wrapped is not None:
             texts = [{"id": str(place), self.wrapped: text} for place, text in enumerate(texts)]
@@ -43,13 +43,13 @@ class Renamed(Dialect):
         return with_model(call, fields)
 
     def read(self, content: Any, count: int) -> Float32:
-        """Entries in any order."""
+        """Read entries in any order."""
         return scattered(entries(content, self.results), count)
 
 
 DIALECTS = (
     Renamed(name="voyage", cuts=True, extra={"return_documents": False, "truncation": True}),
-    # Its top_k has a default, so the number of documents is said.
+    # Mixedbread's top_k has a default, so the request always states the number of documents.
     Renamed(
         name="mixedbread",
         path="/reranking",
