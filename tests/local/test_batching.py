@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pertinence.local.batches.batching import Pair, Waiting, pad
-from pertinence.local.serving.encode_queue import Turns
+from pertinence.local.serving.encode_queue import EncodeQueue
 
 requests = st.lists(st.lists(st.integers(3, 512), min_size=1, max_size=40), min_size=1, max_size=8)
 budgets = st.integers(1, 2048)
@@ -155,12 +155,12 @@ ROOM = 1000
 CHUNK = 5
 
 
-class Desk:
+class WorkQueue:
     """Tokenising and running in the turns that a test gives them; a text is the number of its tokens."""
 
     def __init__(self) -> None:
         self.waiting: Waiting[int] = Waiting()
-        self.turns: Turns[int] = Turns(ROOM)
+        self.turns: EncodeQueue[int] = EncodeQueue(ROOM)
         self.texts: dict[int, deque[int]] = {}
         self.encoded: list[int] = []
         self.ran: Counter[int] = Counter()
@@ -195,92 +195,92 @@ texts_of_requests = st.lists(st.lists(st.integers(3, 60), min_size=1, max_size=6
 def test_what_waits_tokenised_is_bounded_and_everything_runs(
     texts: list[list[int]], data: st.DataObject
 ) -> None:
-    desk = Desk()
+    work_queue = WorkQueue()
     coming = deque(enumerate(texts))
-    while coming or desk.turns or desk.waiting:
+    while coming or work_queue.turns or work_queue.waiting:
         step = data.draw(st.sampled_from(["join", "encode", "encode", "run"]))
         if step == "join" and coming:
-            desk.join(*coming.popleft())
-        elif step == "run" or not desk.encode():
+            work_queue.join(*coming.popleft())
+        elif step == "run" or not work_queue.encode():
             # Were nothing waiting and it nobody's turn, this would go on forever.
-            assert desk.run() or not desk.turns or step == "run"
-        assert desk.waiting.tokens < 2 * ROOM + CHUNK * 60
-    assert desk.ran == Counter({owner: len(each) for owner, each in enumerate(texts)})
+            assert work_queue.run() or not work_queue.turns or step == "run"
+        assert work_queue.waiting.tokens < 2 * ROOM + CHUNK * 60
+    assert work_queue.ran == Counter({owner: len(each) for owner, each in enumerate(texts)})
 
 
 def test_newcomers_wait_untokenised_once_very_many_of_them_have_come() -> None:
-    desk = Desk()
+    work_queue = WorkQueue()
     for owner in range(100):
-        desk.join(owner, [50] * CHUNK)
-    while desk.encode():
+        work_queue.join(owner, [50] * CHUNK)
+    while work_queue.encode():
         pass
-    assert 2 * ROOM <= desk.waiting.tokens < 2 * ROOM + 50 * CHUNK
-    while desk.run():
-        desk.encode()
-    assert desk.encoded == list(range(100)), "in their order"
+    assert 2 * ROOM <= work_queue.waiting.tokens < 2 * ROOM + 50 * CHUNK
+    while work_queue.run():
+        work_queue.encode()
+    assert work_queue.encoded == list(range(100)), "in their order"
 
 
 @given(st.integers(1, 20), st.integers(0, 100))
 def test_a_newcomer_is_tokenised_within_two_turns_however_much_of_long_requests_waits(
     long: int, ran: int
 ) -> None:
-    desk = Desk()
+    work_queue = WorkQueue()
     for owner in range(long):
-        desk.join(owner, [50] * 1000)
-        while owner not in desk.encoded:
-            desk.encode() or desk.run()
+        work_queue.join(owner, [50] * 1000)
+        while owner not in work_queue.encoded:
+            work_queue.encode() or work_queue.run()
     for _ in range(ran):
-        desk.run()
-        desk.encode()
-    while desk.waiting.tokens >= 2 * ROOM:
-        desk.run()
-    desk.join(99, [50] * 2 * CHUNK)
-    desk.encode()
-    while desk.waiting.tokens >= 2 * ROOM:
-        desk.run()
-    desk.encode()
-    assert 99 in desk.encoded[-2:]
+        work_queue.run()
+        work_queue.encode()
+    while work_queue.waiting.tokens >= 2 * ROOM:
+        work_queue.run()
+    work_queue.join(99, [50] * 2 * CHUNK)
+    work_queue.encode()
+    while work_queue.waiting.tokens >= 2 * ROOM:
+        work_queue.run()
+    work_queue.encode()
+    assert 99 in work_queue.encoded[-2:]
 
 
 def test_a_short_request_waits_for_a_few_batches_while_a_long_one_is_being_tokenised() -> None:
-    desk = Desk()
-    desk.join(0, [30] * 10_000)
-    while desk.encode():
+    work_queue = WorkQueue()
+    work_queue.join(0, [30] * 10_000)
+    while work_queue.encode():
         pass
-    desk.join(1, [30] * 20)
+    work_queue.join(1, [30] * 20)
     batches = 0
-    while desk.ran[1] < 20:
-        desk.encode()
-        desk.run()
+    while work_queue.ran[1] < 20:
+        work_queue.encode()
+        work_queue.run()
         batches += 1
     # Two pairs fit into a batch: ten of its own, as many of the other's, and one per chunk that is late.
     assert batches <= 2 * 10 + 20 // CHUNK
-    assert desk.texts[0], "the long one was not tokenised to its end"
+    assert work_queue.texts[0], "the long one was not tokenised to its end"
 
 
 def test_newcomers_do_not_keep_one_that_has_begun_from_being_tokenised() -> None:
-    desk = Desk()
-    desk.join(0, [3] * 10 * CHUNK)
-    desk.encode()
+    work_queue = WorkQueue()
+    work_queue.join(0, [3] * 10 * CHUNK)
+    work_queue.encode()
     for newcomer in range(1, 200):
-        desk.join(newcomer, [3])
-        desk.encode()
-        while desk.run():
+        work_queue.join(newcomer, [3])
+        work_queue.encode()
+        while work_queue.run():
             pass
-    assert desk.ran[0] == 10 * CHUNK
+    assert work_queue.ran[0] == 10 * CHUNK
 
 
 def test_one_that_was_dropped_gets_no_turn() -> None:
-    desk = Desk()
+    work_queue = WorkQueue()
     for owner in range(3):
-        desk.join(owner, [3] * 10)
-    desk.encode()
-    desk.turns.drop(0)
-    desk.turns.drop(2)
-    while desk.encode():
+        work_queue.join(owner, [3] * 10)
+    work_queue.encode()
+    work_queue.turns.drop(0)
+    work_queue.turns.drop(2)
+    while work_queue.encode():
         pass
-    assert desk.encoded == [0, 1, 1]
-    assert not desk.turns
+    assert work_queue.encoded == [0, 1, 1]
+    assert not work_queue.turns
 
 
 def test_the_arrays_carry_ids_mask_and_token_types() -> None:

@@ -167,10 +167,10 @@ def test_any_other_error_of_the_device_is_not_taken_for_a_lack_of_memory() -> No
 class Several(Letters):
     """Letters on several devices, each of which waits until it is let go, and may die or refuse texts."""
 
-    def __init__(self, workers: int, ahead: int = 1) -> None:
+    def __init__(self, workers: int, max_in_flight: int = 1) -> None:
         super().__init__()
         self.workers = workers
-        self._ahead = ahead
+        self._max_in_flight = max_in_flight
         self.started: dict[int, int] = {}
         self.loaded: list[int] = []
         self.dead: set[int] = set()
@@ -180,8 +180,8 @@ class Several(Letters):
         self.flying = 0
         self.together = threading.Barrier(workers) if workers > 1 else None
 
-    def ahead(self, worker: int) -> int:
-        return self._ahead
+    def max_in_flight(self, worker: int) -> int:
+        return self._max_in_flight
 
     def load(self, worker: int) -> None:
         if worker in self.unloadable:
@@ -246,7 +246,7 @@ def test_every_device_is_given_back_when_the_model_is_closed(opened: Callable[[S
 
 
 def test_the_next_batch_is_started_while_the_device_works(opened: Callable[[Several], Scheduler]) -> None:
-    model = Several(1, ahead=2)
+    model = Several(1, max_in_flight=2)
     asked = request(*("a" * length for length in range(20, 60)))
     scheduler = opened(model)
     scheduler.submit(asked)
@@ -307,7 +307,7 @@ def test_batches_on_their_way_through_a_device_that_is_given_up_are_answered(
     opened: Callable[[Several], Scheduler],
 ) -> None:
     """One batch fails, another is behind it: neither may wait for ever, and the other device goes on."""
-    model = Several(2, ahead=2)
+    model = Several(2, max_in_flight=2)
     model.together = None
     model.batch_tokens = lambda worker: 1  # type: ignore[method-assign]
     other_loads = threading.Event()

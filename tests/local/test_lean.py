@@ -36,20 +36,20 @@ def logits_of(network: Any) -> Any:
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 @pytest.mark.parametrize("shape", ARCHITECTURES)
 def test_logits_stay_what_they_were(shape: str, attention: str, model_folder: Callable[[str], Path]) -> None:
-    from pertinence.local.runtimes.torch.first_token_layer import make_lean
+    from pertinence.local.runtimes.torch.first_token_layer import use_first_token_layer
 
     network = network_of(model_folder(shape), attention)
     before = logits_of(network)
-    assert make_lean(network)
+    assert use_first_token_layer(network)
     torch.testing.assert_close(logits_of(network), before, atol=1e-5, rtol=0)
 
 
 def test_the_last_layer_hands_on_one_row(model_folder: Callable[[str], Path]) -> None:
-    from pertinence.local.runtimes.torch.first_token_layer import make_lean
+    from pertinence.local.runtimes.torch.first_token_layer import use_first_token_layer
 
     network = network_of(model_folder("camembert-L2"))
     shapes = []
-    make_lean(network)
+    use_first_token_layer(network)
     layer = network.base_model.encoder.layer[-1]
     layer.register_forward_hook(lambda module, inputs, output: shapes.append(tuple(output.shape)))
     logits_of(network)
@@ -57,26 +57,26 @@ def test_the_last_layer_hands_on_one_row(model_folder: Callable[[str], Path]) ->
 
 
 def test_an_architecture_that_is_not_known_is_left_as_it_is() -> None:
-    from pertinence.local.runtimes.torch.first_token_layer import make_lean
+    from pertinence.local.runtimes.torch.first_token_layer import use_first_token_layer
 
     config = transformers.DistilBertConfig(vocab_size=60, dim=32, n_heads=2, n_layers=1, hidden_dim=64)
     network = transformers.DistilBertForSequenceClassification(config).eval()
     layers = list(network.modules())
-    assert not make_lean(network)
+    assert not use_first_token_layer(network)
     assert list(network.modules()) == layers
 
 
 def test_a_head_that_reads_every_token_is_found_out_and_left_as_it_is(tmp_path: Path) -> None:
-    from pertinence.local.runtimes.torch.first_token_layer import make_lean
+    from pertinence.local.runtimes.torch.first_token_layer import use_first_token_layer
 
     network = network_of(build("camembert-L2", tmp_path / "averaging"))
     network.classifier = averaging(network.classifier)
     before = logits_of(network)
-    assert not make_lean(network)
+    assert not use_first_token_layer(network)
     torch.testing.assert_close(logits_of(network), before, atol=0, rtol=0)
 
 
 def test_a_bfloat16_network_is_made_lean_too(model_folder: Callable[[str], Path]) -> None:
-    from pertinence.local.runtimes.torch.first_token_layer import make_lean
+    from pertinence.local.runtimes.torch.first_token_layer import use_first_token_layer
 
-    assert make_lean(network_of(model_folder("mminilm-L6")).bfloat16())
+    assert use_first_token_layer(network_of(model_folder("mminilm-L6")).bfloat16())

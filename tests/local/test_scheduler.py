@@ -61,7 +61,7 @@ def test_an_unexpected_error_is_told_in_our_hierarchy_and_the_next_request_is_an
     assert second.future.result(timeout=HANGS) == [2]
 
 
-@pytest.mark.parametrize("where", ["batch_tokens", "packs", "ahead"])
+@pytest.mark.parametrize("where", ["batch_tokens", "accepts_packed", "max_in_flight"])
 def test_an_error_between_batches_is_everybodys_answer_and_ends_no_thread(
     scheduler: Scheduler, model: Letters, where: str
 ) -> None:

@@ -53,13 +53,13 @@ class Letters:
     def unload(self, worker: int) -> None:
         self.unloaded.set()
 
-    def ahead(self, worker: int) -> int:
+    def max_in_flight(self, worker: int) -> int:
         return 1
 
     def batch_tokens(self, worker: int) -> int:
         return 64
 
-    def packs(self, worker: int) -> bool:
+    def accepts_packed(self, worker: int) -> bool:
         return False
 
 

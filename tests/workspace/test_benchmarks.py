@@ -85,7 +85,7 @@ def test_the_work_of_an_encoder_is_what_torch_counts(model_folder: Callable[[str
     from benchmarks.flops import Sizes
     from torch.utils.flop_counter import FlopCounterMode
 
-    from pertinence.local.runtimes.torch.first_token_layer import make_lean
+    from pertinence.local.runtimes.torch.first_token_layer import use_first_token_layer
 
     network = transformers.AutoModelForSequenceClassification.from_pretrained(
         model_folder("tiny"), attn_implementation="eager"
@@ -102,7 +102,7 @@ def test_the_work_of_an_encoder_is_what_torch_counts(model_folder: Callable[[str
         return total
 
     assert sizes.flops([9, 30]) == counted([9, 30])
-    assert make_lean(network)
+    assert use_first_token_layer(network)
     assert sizes.least_flops([9, 30]) == counted([9, 30])
 
 

@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 from transformers import AttentionInterface, AutoConfig, BertForSequenceClassification, PreTrainedModel
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
 
-from pertinence.local.runtimes.torch.first_token_layer import make_lean
+from pertinence.local.runtimes.torch.first_token_layer import use_first_token_layer
 
 BASE_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 MAX_LENGTH = 256  # as long as the encoder and the training have seen
@@ -55,7 +55,7 @@ def classifier(
 
 def lean(model: BertForSequenceClassification) -> BertForSequenceClassification:
     """The same model, its last layer computed for the first token alone: 14% less work, same gradients."""
-    if not make_lean(model.eval()):
+    if not use_first_token_layer(model.eval()):
         raise SystemExit("this transformers lays its layers out in another way than the recipe knows")
     return model
 

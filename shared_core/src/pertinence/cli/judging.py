@@ -29,7 +29,7 @@ from pertinence.gate import (
 from pertinence.options import Options
 
 if TYPE_CHECKING:
-    from pertinence.local.serving.subprocess_scorer import ApartScorer
+    from pertinence.local.serving.subprocess_scorer import SubprocessScorer
 
 __all__ = ["add_gate_arguments", "apart", "asked_of", "judge_beside"]
 
@@ -92,15 +92,15 @@ def _sets_of(arguments: argparse.Namespace) -> list[QuestionSet]:
 
 
 @contextmanager
-def apart(options: Options) -> Iterator[ApartScorer]:
+def apart(options: Options) -> Iterator[SubprocessScorer]:
     """A scorer for a while, in a process of its own: float32 and a faster form must not meet in one.
 
     Raises:
         ModelError: the process died.
     """
-    from pertinence.local.serving.subprocess_scorer import ApartScorer
+    from pertinence.local.serving.subprocess_scorer import SubprocessScorer
 
-    scorer = ApartScorer(options)
+    scorer = SubprocessScorer(options)
     try:
         yield scorer
     except BrokenProcessPool as error:
@@ -113,7 +113,7 @@ def apart(options: Options) -> Iterator[ApartScorer]:
 
 
 def judge_beside(
-    exact: ApartScorer,
+    exact: SubprocessScorer,
     candidate: Options,
     sets: Sequence[QuestionSet],
     limits: Limits,

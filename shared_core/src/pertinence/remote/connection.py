@@ -22,13 +22,13 @@ from pertinence.remote.settings import chosen_dialect, default_dialect, host_of,
 from pertinence.remote.tracing import traced
 from pertinence.texts import repair
 
-__all__ = ["Asked", "Connection"]
+__all__ = ["CallResult", "Connection"]
 
 R = TypeVar("R")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class CallResult:
     """Response to one call, with a value for every text, duplicates included.
 
     Attributes:
@@ -55,13 +55,13 @@ class Connection:
         self.answered = 0
         self._closed = False
 
-    def end_with(self, holder: object) -> None:
+    def close_when_collected(self, holder: object) -> None:
         """Close the connection when `holder` is garbage-collected."""
         # Close in a separate thread: the garbage collector may run in any thread, even on the loop, while
         # locks are held.
         weakref.finalize(holder, _close_aside, self).atexit = False
 
-    def ask(self, query: str, texts: Sequence[str], use: Callable[[Asked], R]) -> Future[R]:
+    def ask(self, query: str, texts: Sequence[str], use: Callable[[CallResult], R]) -> Future[R]:
         """Send the texts and return at once a future with the result of `use` on the server's answer.
 
         Raises:
@@ -79,7 +79,7 @@ class Connection:
             lambda: self._start(lambda client: self._ask(client, query, texts, use)),
         )
 
-    def look(self) -> Future[Found]:
+    def detect_server(self) -> Future[Found]:
         """Detect the server's software and limits, and return a future with the result.
 
         Raises:
@@ -103,7 +103,9 @@ class Connection:
     def _make(self) -> Client:
         return Client(self.settings)
 
-    async def _ask(self, client: Client, query: str, texts: Sequence[str], use: Callable[[Asked], R]) -> R:
+    async def _ask(
+        self, client: Client, query: str, texts: Sequence[str], use: Callable[[CallResult], R]
+    ) -> R:
         timeout = self.settings.timeout
         try:
             async with asyncio.timeout(timeout) as limit:
@@ -114,7 +116,7 @@ class Connection:
         host = host_of(self.settings.base_url)
         raise EndpointTimeoutError(f"{timeout:g} s were over before {host} had answered all of this call")
 
-    async def _answer(self, client: Client, query: str, texts: Sequence[str], deadline: float) -> Asked:
+    async def _answer(self, client: Client, query: str, texts: Sequence[str], deadline: float) -> CallResult:
         dialect = self.dialect or (await detect(client)).dialect(self.task)
         own, repaired = _repaired(texts)
         # Equal texts are sent once.
@@ -136,7 +138,7 @@ class Connection:
             order = {text: number for number, text in enumerate(places)}
             values = answer.values[[order[text] for text in own]]
             answer = Answer(values=values, usage=answer.usage)
-        return Asked(answer=answer, dialect=dialect, repaired=repaired)
+        return CallResult(answer=answer, dialect=dialect, repaired=repaired)
 
     def _count(self, texts: int) -> None:
         self.answered += texts

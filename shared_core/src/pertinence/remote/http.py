@@ -132,8 +132,8 @@ class Client:
         except TemporaryError as error:
             last, count = error, attempt.num
         tried = f" (sent {count} times)" if count > 1 else ""
-        last.told.args = (f"{last.told}{tried}",)
-        raise last.told
+        last.final_error.args = (f"{last.final_error}{tried}",)
+        raise last.final_error
 
     async def _once(self, request: Request, sent: Call) -> Reply:
         url = self._urls.get(request.path)
@@ -170,14 +170,14 @@ class Client:
             return self._http.headers
         return httpx2.Headers({**self._http.headers, **request.headers})
 
-    def _clean(self, told: T) -> T:
+    def _clean(self, text: T) -> T:
         """Mask the key in text that came from the server, so that no later message can show it."""
         key = self.settings.key
         if key is None:
-            return told
-        if isinstance(told, bytes):
-            return told.replace(key.reveal().encode(), b"***")
-        return told.replace(key.reveal(), "***")
+            return text
+        if isinstance(text, bytes):
+            return text.replace(key.reveal().encode(), b"***")
+        return text.replace(key.reveal(), "***")
 
     def _client(self) -> httpx2.AsyncClient:
         """Return the HTTP client with its connection pool. The first request creates it."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from pertinence.errors import PertinenceError
 from pertinence.options import Options
-from pertinence.remote.connection import Asked, Connection
+from pertinence.remote.connection import CallResult, Connection
 from pertinence.remote.dialects import AUTO, Dialect, Task, find
 
 __all__ = ["Inspection", "inspect"]
@@ -37,7 +37,7 @@ def inspect(options: Options) -> Inspection:
     asked = options if options.dialect is not None else options.with_(dialect=AUTO)
     connection = Connection(asked, _task(asked))
     try:
-        found = connection.look().result()
+        found = connection.detect_server().result()
         dialect = connection.dialect or found.dialect(connection.task)
         facts: dict[str, Any] = {
             "base_url": connection.settings.base_url,
@@ -52,7 +52,7 @@ def inspect(options: Options) -> Inspection:
             **{name.replace("_", " "): value for name, value in found.limits.items()},
         }
         try:
-            facts["answer"] = connection.ask(_QUERY, [_TEXT], _told).result()
+            facts["answer"] = connection.ask(_QUERY, [_TEXT], _describe_answer).result()
         except PertinenceError as error:
             facts["error"] = str(error)
             return Inspection(facts=facts, error=error)
@@ -73,7 +73,7 @@ def _task(options: Options) -> Task:
     return "rerank"
 
 
-def _told(asked: Asked) -> str:
+def _describe_answer(asked: CallResult) -> str:
     values = asked.answer.values
     return f"a score of {values[0]:.4g}" if values.ndim == 1 else f"a vector of {values.shape[1]} numbers"
 

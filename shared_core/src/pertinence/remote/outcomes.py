@@ -31,14 +31,14 @@ class TemporaryError(Exception):
     """Failure that may not occur again when the request is sent again.
 
     Args:
-        told: error to raise when no attempt is left.
+        final_error: error to raise when no attempt is left.
         wait: additional seconds to wait before the next attempt; None for none.
         once: True if only one further attempt is useful.
     """
 
-    def __init__(self, told: EndpointError, *, wait: float | None = None, once: bool = False) -> None:
-        super().__init__(str(told))
-        self.told = told
+    def __init__(self, final_error: EndpointError, *, wait: float | None = None, once: bool = False) -> None:
+        super().__init__(str(final_error))
+        self.final_error = final_error
         self.wait = wait
         self.once = once
 
@@ -47,16 +47,16 @@ def failed(settings: Settings, problem: Exception) -> Exception:
     """Return the error for a request that got no response: a `TemporaryError` if a retry may help."""
     host = host_of(settings.base_url)
     what = f"{type(problem).__name__}: {problem}".rstrip(": ")
-    told = EndpointError(f"{host} cannot be reached: {what}")
+    final_error = EndpointError(f"{host} cannot be reached: {what}")
     if isinstance(problem, httpx2.ConnectTimeout):
         return TemporaryError(EndpointTimeoutError(f"{host} took no connection within {CONNECT:g} s"))
     if isinstance(problem, httpx2.TimeoutException):
         return EndpointTimeoutError(f"{host} sent nothing for {READ:g} s")
     if isinstance(problem, httpx2.ConnectError) and "CERTIFICATE" not in str(problem):
-        return TemporaryError(told)
+        return TemporaryError(final_error)
     if isinstance(problem, httpx2.ReadError | httpx2.WriteError | httpx2.RemoteProtocolError):
         return TemporaryError(EndpointError(f"{host} broke off: {what}"))
-    return told
+    return final_error
 
 
 def refused(

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
-__all__ = ["Meaning", "Refusal", "refusal", "retry_after", "told"]
+__all__ = ["Meaning", "Refusal", "refusal", "retry_after", "safe_message"]
 
 Meaning = Literal["key", "credit", "model", "size", "input", "busy", "failed", "redirect", "other"]
 
@@ -81,7 +81,7 @@ def refusal(
     return Refusal(
         status=status,
         meaning=meaning,
-        message=told(raw, sent),
+        message=safe_message(raw, sent),
         limit=limit,
         wait=retry_after(headers),
     )
@@ -126,7 +126,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     return min(max(seconds, 0.0), MOST_WAIT) if seconds == seconds else None
 
 
-def told(said: str, sent: Sequence[str] = ()) -> str:
+def safe_message(said: str, sent: Sequence[str] = ()) -> str:
     """Return a server's message in a form that is safe to show: one short line, without the texts sent."""
     text = _without(said[:_LOOKED_AT], sent)
     text = "".join(each if each.isprintable() else " " for each in text)

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 from pertinence.options import Options
-from pertinence.remote.connection import Asked, Connection
+from pertinence.remote.connection import CallResult, Connection
 from pertinence.remote.detection import Found
 from pertinence.remote.settings import check_kind
 from pertinence.scorer import Scores
@@ -29,7 +29,7 @@ class RemoteScorer:
         self._connection = Connection(options, "rerank")
         if self._connection.dialect is not None:
             check_kind(self._connection.dialect, self._kind)
-        self._connection.end_with(self)
+        self._connection.close_when_collected(self)
         self.name = self._connection.name
 
     def submit(self, query: str, texts: Sequence[str]) -> Future[Scores]:
@@ -39,7 +39,7 @@ class RemoteScorer:
             ClosedError: the scorer was closed.
         """
 
-        def scores(asked: Asked) -> Scores:
+        def scores(asked: CallResult) -> Scores:
             return self._scores(asked, texts)
 
         return self._connection.ask(query, texts, scores)
@@ -54,7 +54,7 @@ class RemoteScorer:
             ready: Future[None] = Future()
             ready.set_result(None)
             return ready
-        return _emptied(self._connection.look())
+        return _emptied(self._connection.detect_server())
 
     @property
     def rows_run(self) -> int:
@@ -65,7 +65,7 @@ class RemoteScorer:
         """Close the connection. Pending requests of this scorer fail with `ClosedError`."""
         self._connection.close()
 
-    def _scores(self, asked: Asked, texts: Sequence[str]) -> Scores:
+    def _scores(self, asked: CallResult, texts: Sequence[str]) -> Scores:
         dialect = asked.dialect
         check_kind(dialect, self._kind)
         scores = Scores(

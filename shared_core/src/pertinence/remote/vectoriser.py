@@ -9,7 +9,7 @@ import numpy as np
 
 from pertinence.embedder_options import EmbedderOptions
 from pertinence.errors import OptionError
-from pertinence.remote.connection import Asked, Connection
+from pertinence.remote.connection import CallResult, Connection
 from pertinence.scorer import Float32
 from pertinence.texts import is_empty
 from pertinence.vectors import Embeddings, Form, Role
@@ -29,7 +29,7 @@ class RemoteVectoriser:
             raise OptionError("normalize=False cannot be had of a server, which may have normalised already")
         self._options = options
         self._connection = Connection(options, "embed", dimensions=options.truncate_dim)
-        self._connection.end_with(self)
+        self._connection.close_when_collected(self)
         self._dims: int | None = None
         self.name = self._connection.name
 
@@ -40,7 +40,7 @@ class RemoteVectoriser:
             ClosedError: the vectorizer was closed.
         """
 
-        def embeddings(asked: Asked) -> Embeddings:
+        def embeddings(asked: CallResult) -> Embeddings:
             form = self._form(asked.answer.values)
             self._dims = form.dims
             # No embedding dialect reports whether the server truncated a text.

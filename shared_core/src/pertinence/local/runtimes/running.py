@@ -41,9 +41,9 @@ Collect = Callable[[], Rows]
 class Running(Protocol):
     """Protocol of a loaded model that receives one batch after another. Only one thread uses it."""
 
-    ahead: int
+    max_in_flight: int
     """Number of batches that may be started before the first is collected."""
-    packs: bool
+    accepts_packed: bool
     """True if it reads `Packed` batches, False if it reads padded ones."""
     lost: bool
     """True if it cannot run any more and must be opened again."""
@@ -68,7 +68,7 @@ class Running(Protocol):
 class OnHost:
     """Adapter for a backend that computes in the calling thread, when the rows are collected."""
 
-    ahead, packs, lost, fitting = 1, False, False, None
+    max_in_flight, accepts_packed, lost, fitting = 1, False, False, None
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend

@@ -7,10 +7,10 @@ from typing import Generic
 
 from pertinence.local.batches.batching import Owner, Waiting
 
-__all__ = ["Turns"]
+__all__ = ["EncodeQueue"]
 
 
-class Turns(Generic[Owner]):
+class EncodeQueue(Generic[Owner]):
     """Queue that decides which request is tokenized next, a chunk at a time, and when tokenizing pauses.
 
     New requests, which have no texts tokenized yet, go first, in their order. Among the others, the one

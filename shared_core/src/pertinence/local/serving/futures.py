@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
+import traceback
 from concurrent.futures import Future, InvalidStateError
-from traceback import clear_frames
 from typing import TypeVar
 
 from pertinence.errors import ModelError, PertinenceError
 
-__all__ = ["answer", "fail", "let_go", "told"]
+__all__ = ["answer", "clear_frames", "error_for_caller", "fail"]
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ def fail(future: Future[T], error: Exception) -> None:
         pass
 
 
-def let_go(error: BaseException) -> None:
+def clear_frames(error: BaseException) -> None:
     """Clear the local variables of the frames in an error's traceback and in those of its causes.
 
     They can hold a half-loaded model or the tensors of a failed run. Code that keeps the error would keep
@@ -40,11 +40,11 @@ def let_go(error: BaseException) -> None:
     link: BaseException | None = error
     while link is not None and id(link) not in seen:
         seen.add(id(link))
-        clear_frames(link.__traceback__)
+        traceback.clear_frames(link.__traceback__)
         link = link.__cause__ or link.__context__
 
 
-def told(error: BaseException, name: str) -> Exception:
+def error_for_caller(error: BaseException, name: str) -> Exception:
     """Return a separate copy of the error for one caller, as a `PertinenceError`.
 
     Each caller gets its own object, so that tracebacks do not mix.

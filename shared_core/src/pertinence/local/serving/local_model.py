@@ -91,13 +91,13 @@ class LocalModel(ABC, Generic[S, E]):
         """Number of devices that run the model; known once the first device has loaded it."""
         return len(self._devices)
 
-    def ahead(self, worker: int = 0) -> int:
+    def max_in_flight(self, worker: int = 0) -> int:
         """Return how many batches a device may have in flight at once."""
-        return self._loaded(worker).ahead
+        return self._loaded(worker).max_in_flight
 
-    def packs(self, worker: int = 0) -> bool:
+    def accepts_packed(self, worker: int = 0) -> bool:
         """Check whether a device reads packed batches, without padding."""
-        return self._loaded(worker).packs
+        return self._loaded(worker).accepts_packed
 
     def batch_tokens(self, worker: int = 0) -> int:
         """Return the number of tokens per batch.
@@ -113,7 +113,7 @@ class LocalModel(ABC, Generic[S, E]):
         """Build the arrays that the network reads on a device, packed or padded."""
         spec, running = self.spec, self._loaded(worker)
         text_type = self._encoder().text_type if spec.token_types else 0
-        if running.packs:
+        if running.accepts_packed:
             return pack(pairs, text_type=text_type)
         return pad(
             pairs,

@@ -73,7 +73,7 @@ class Lease(Generic[M]):
         model: M = _pool.entry(self).model
         return model
 
-    def end_with(self, holder: object) -> None:
+    def close_when_collected(self, holder: object) -> None:
         """Release this lease when `holder` is garbage-collected."""
         # Release in a separate thread: the garbage collector may run in any thread, even the model's, and
         # the release waits for that thread to end.

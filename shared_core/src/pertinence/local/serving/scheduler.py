@@ -18,8 +18,8 @@ from typing import Any, Protocol
 
 from pertinence.errors import ClosedError, ModelError, OverloadedError
 from pertinence.local.batches.batching import Waiting
-from pertinence.local.serving.encode_queue import Turns
-from pertinence.local.serving.futures import answer, fail, let_go, told
+from pertinence.local.serving.encode_queue import EncodeQueue
+from pertinence.local.serving.futures import answer, clear_frames, error_for_caller, fail
 from pertinence.local.serving.request import QueryEncoders, Request
 from pertinence.local.serving.worker import Pairs, Runs, Worker
 
@@ -48,7 +48,7 @@ class Model(QueryEncoders, Runs, Protocol):
     def batch_tokens(self, worker: int) -> int:
         """Return the number of tokens per batch that suits the device; called after `load`."""
 
-    def packs(self, worker: int) -> bool:
+    def accepts_packed(self, worker: int) -> bool:
         """Check whether the device reads packed batches, without padding; called after `load`."""
 
 
@@ -68,7 +68,7 @@ class Scheduler:
         self._lock = threading.RLock()
         self._to_encode = threading.Condition(self._lock)
         self._to_run = threading.Condition(self._lock)
-        self._turns: Turns[Request[Any]] = Turns(_READ_AHEAD)
+        self._encode_queue: EncodeQueue[Request[Any]] = EncodeQueue(_READ_AHEAD)
         self._waiting: Waiting[Request[Any]] = Waiting()
         self._to_load: deque[Future[None]] = deque()
         self._live: set[Request[Any]] = set()
@@ -110,7 +110,7 @@ class Scheduler:
             request.future.add_done_callback(lambda _: self._forget(known()))
             self._live.add(request)
             self._documents += request.documents
-            self._turns.join(request)
+            self._encode_queue.join(request)
             self._to_encode.notify()
             self._to_run.notify()
 
@@ -191,7 +191,7 @@ class Scheduler:
             if request in self._live:
                 self._live.remove(request)
                 self._documents -= request.documents
-            self._turns.drop(request)
+            self._encode_queue.drop(request)
             self._waiting.drop(request)
             self._wake_both()
         request.forget()
@@ -212,20 +212,20 @@ class Scheduler:
         try:
             pairs = request.encode(self._model, _CHUNK_TEXTS, _CHUNK_CHARACTERS)
         except BaseException as error:  # a panic in the tokenizer's native code is not an Exception
-            fail(request.future, told(error, self._name))
+            fail(request.future, error_for_caller(error, self._name))
             return True
         with self._lock:
             if not request.future.done():
                 self._waiting.add(request, pairs)
                 if not request.encoded:
-                    self._turns.again(request)
+                    self._encode_queue.again(request)
                 self._to_run.notify_all()
         return True
 
     def _next_to_encode(self) -> Request[Any] | None:
         with self._lock:
             while not self._closed:
-                request = self._turns.next(self._waiting) if self._ready else None
+                request = self._encode_queue.next(self._waiting) if self._ready else None
                 if request is not None:
                     return request
                 self._to_encode.wait()
@@ -233,7 +233,7 @@ class Scheduler:
 
     # Methods that the devices' threads call.
 
-    def work_comes(self) -> bool:
+    def wait_for_work(self) -> bool:
         """Wait for something to load or to answer; return False when the model is closed."""
         with self._lock:
             while not (self._closed or self._to_load or self._live):
@@ -254,7 +254,7 @@ class Scheduler:
         try:
             self._model.load(worker)
         except BaseException as error:
-            let_go(error)
+            clear_frames(error)
             return self._not_loaded(worker, error)
         with self._lock:
             self._loading.discard(worker)
@@ -276,7 +276,7 @@ class Scheduler:
                 return None
             loads, requests = self._take_loads(), list(self._live)
         for future in [*loads, *(request.future for request in requests)]:
-            fail(future, told(error, self._name))
+            fail(future, error_for_caller(error, self._name))
         return False
 
     def _take_loads(self) -> list[Future[None]]:
@@ -296,9 +296,9 @@ class Scheduler:
             if self._closed or not self._waiting:
                 return []
             pairs = self._waiting.next_batch(
-                self._model.batch_tokens(worker), packed=self._model.packs(worker)
+                self._model.batch_tokens(worker), packed=self._model.accepts_packed(worker)
             )
-            if self._turns:
+            if self._encode_queue:
                 self._to_encode.notify()
             return pairs
 
@@ -310,7 +310,7 @@ class Scheduler:
         with self._lock:
             requests = list(self._live)
         for request in requests:
-            fail(request.future, told(error, self._name))
+            fail(request.future, error_for_caller(error, self._name))
 
     def _begin_others(self) -> None:
         """Start a thread for each further device, once the first device has reported how many there are."""

@@ -34,7 +34,7 @@ class LocalScorer:
         self._max_queued = options.max_queued
         self._limits = PairLimits(max_length=options.max_length, truncation=options.truncation)
         self._lease = acquire(options, RerankerModel)
-        self._lease.end_with(self)
+        self._lease.close_when_collected(self)
         self._closed = False
         self.name = options.model or DEFAULT_MODEL
 

@@ -20,10 +20,10 @@ from pertinence.local.serving.scorer import LocalScorer
 from pertinence.options import Options
 from pertinence.scorer import Scores
 
-__all__ = ["ApartScorer"]
+__all__ = ["SubprocessScorer"]
 
 
-class ApartScorer:
+class SubprocessScorer:
     """Scorer that does the work of `LocalScorer` in another process, one request at a time.
 
     A call takes a fraction of a millisecond longer, because texts and scores go through a pipe. If the

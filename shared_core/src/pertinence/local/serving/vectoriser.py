@@ -35,7 +35,7 @@ class LocalVectoriser:
         self._max_queued = options.max_queued
         self._limits = PairLimits(max_length=options.max_length)
         self._lease = acquire(options, EmbeddingModel)
-        self._lease.end_with(self)
+        self._lease.close_when_collected(self)
         self._closed = False
         self.name = str(options.model)
 

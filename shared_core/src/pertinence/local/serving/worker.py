@@ -10,10 +10,10 @@ from typing import Any, Protocol
 from pertinence.errors import ScoreError
 from pertinence.local.batches.batching import Pair
 from pertinence.local.runtimes.running import Collect
-from pertinence.local.serving.futures import answer, fail, let_go, told
+from pertinence.local.serving.futures import answer, clear_frames, error_for_caller, fail
 from pertinence.local.serving.request import Request
 
-__all__ = ["Desk", "Runs", "Worker"]
+__all__ = ["Runs", "WorkQueue", "Worker"]
 
 Pairs = list[Pair[Request[Any]]]
 
@@ -24,17 +24,17 @@ class Runs(Protocol):
     def start(self, pairs: Sequence[Pair[Any]], worker: int) -> Collect:
         """Send a batch to the device and return a function that waits for its rows."""
 
-    def ahead(self, worker: int) -> int:
+    def max_in_flight(self, worker: int) -> int:
         """Return how many batches the device may have in flight at once."""
 
     def unload(self, worker: int) -> None:
         """Free the device's memory; this is the worker's last call."""
 
 
-class Desk(Protocol):
+class WorkQueue(Protocol):
     """Protocol of the queue that workers take their work from."""
 
-    def work_comes(self) -> bool:
+    def wait_for_work(self) -> bool:
         """Wait for something to load or to answer; return False when the model is closed."""
 
     def load_on(self, worker: int) -> bool | None:
@@ -67,21 +67,21 @@ class Worker:
     Args:
         model: the model to run.
         number: number of the device.
-        desk: the queue that all workers share.
+        work_queue: the queue that all workers share.
         name: name of the model, for errors.
     """
 
-    def __init__(self, model: Runs, number: int, desk: Desk, name: str) -> None:
+    def __init__(self, model: Runs, number: int, work_queue: WorkQueue, name: str) -> None:
         self._model = model
         self._number = number
-        self._desk = desk
+        self._work_queue = work_queue
         self._name = name
         self._flying: deque[_Flight] = deque()
 
     def run(self) -> None:
         """Process batches until the model is closed or this device is given up."""
-        while self._desk.work_comes():
-            loaded = self._desk.load_on(self._number)
+        while self._work_queue.wait_for_work():
+            loaded = self._work_queue.load_on(self._number)
             if loaded is None:
                 # No other worker answers the batches in flight here, so finish each one, with rows or an
                 # error.
@@ -93,7 +93,7 @@ class Worker:
                     self._advance()
                 except BaseException as error:
                     # If this thread ended here, all callers would wait forever.
-                    self._desk.fail_all(error)
+                    self._work_queue.fail_all(error)
         self._flying.clear()
         self._model.unload(self._number)
 
@@ -102,14 +102,14 @@ class Worker:
 
     def _advance(self) -> None:
         """Start another batch if the device accepts one more; otherwise finish the oldest."""
-        ahead = self._model.ahead(self._number)
-        if len(self._flying) < ahead and self._start() and len(self._flying) < ahead:
+        max_in_flight = self._model.max_in_flight(self._number)
+        if len(self._flying) < max_in_flight and self._start() and len(self._flying) < max_in_flight:
             return
         if self._flying:
             self._finish()
 
     def _start(self) -> bool:
-        pairs = self._desk.next_pairs(self._number, wait=not self._flying)
+        pairs = self._work_queue.next_pairs(self._number, wait=not self._flying)
         if not pairs:
             return False
         try:
@@ -126,7 +126,7 @@ class Worker:
                 raise ScoreError(f"the model gave {len(rows)} rows for {len(flight.pairs)} pairs")
             for pair, row in zip(flight.pairs, rows, strict=True):
                 if isinstance(row, Exception):
-                    fail(pair.owner.future, told(row, self._name))
+                    fail(pair.owner.future, error_for_caller(row, self._name))
                 elif not pair.owner.future.done():
                     pair.owner.take(pair.index, row)
         except BaseException as error:
@@ -136,9 +136,9 @@ class Worker:
             self._answer(request)
 
     def _fail(self, pairs: Pairs, error: BaseException) -> None:
-        let_go(error)
+        clear_frames(error)
         for request in dict.fromkeys(pair.owner for pair in pairs):
-            fail(request.future, told(error, self._name))
+            fail(request.future, error_for_caller(error, self._name))
 
     def _answer(self, request: Request[Any]) -> None:
         """Answer a request if all of its rows have been computed."""
@@ -146,4 +146,4 @@ class Worker:
             if request.complete and not request.future.done():
                 answer(request.future, request.finish())
         except BaseException as error:
-            fail(request.future, told(error, self._name))
+            fail(request.future, error_for_caller(error, self._name))

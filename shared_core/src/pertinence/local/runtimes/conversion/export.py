@@ -27,7 +27,7 @@ try:
         load_sentence_transformer,
         network_of,
     )
-    from pertinence.local.runtimes.torch.first_token_layer import make_lean
+    from pertinence.local.runtimes.torch.first_token_layer import use_first_token_layer
 except ImportError as error:
     raise MissingExtraError.of("converting a model to ONNX", "torch") from error
 
@@ -50,9 +50,9 @@ def write_onnx(spec: ModelSpec, path: Path) -> None:
     with torch.inference_mode():
         expected = network(**inputs)[0].numpy()
     if not isinstance(spec, EmbedderSpec):
-        make_lean(network)
+        use_first_token_layer(network)
     elif spec.chain.first_token_read:
-        make_lean(network.network, first_token_read=True)
+        use_first_token_layer(network.network, first_token_read=True)
     export_onnx(network, path, spec)
     _prove(path, inputs, expected, spec)
 

@@ -21,7 +21,7 @@ from pertinence.local.batches.packing import Packed
 from pertinence.local.batches.text_batches import TextBatch
 from pertinence.local.files.legacy import folder_with
 from pertinence.local.runtimes.torch.devices import check_answers, on_device, relieve
-from pertinence.local.runtimes.torch.first_token_layer import make_lean
+from pertinence.local.runtimes.torch.first_token_layer import use_first_token_layer
 from pertinence.local.runtimes.torch.load_report import watched
 from pertinence.local.runtimes.torch.packed import unpacked
 from pertinence.local.runtimes.torch.packed_graphs import Replaying, record, wanted
@@ -61,7 +61,7 @@ class TorchBackend(OnDevice):
         self._model = network_of(encoder, spec)
         self._packed = packed_if_safe(self._model, spec)
         if self._packed is None:
-            make_lean(self._model)
+            use_first_token_layer(self._model)
         self._token_types = spec.token_types
         super().__init__(encoder.device, _dtype_of(self._model), self._packed)
         self._replaying = Replaying(self._packed, record) if self._packed and wanted() else None
@@ -94,7 +94,7 @@ class TorchEmbeddingBackend(OnDevice):
         first = spec.chain.first_token_read
         self._packed = packed_if_safe(network, spec, first_token_read=first)
         if self._packed is None and first:
-            make_lean(network, first_token_read=True)
+            use_first_token_layer(network, first_token_read=True)
         # sentence-transformers loads these modules in the precision of the network.
         self._further = [each.float() for each in (further[:-1] if spec.chain.normalised else further)]
         self._token_types = spec.token_types

@@ -20,7 +20,7 @@ try:
 except ImportError as error:
     raise MissingExtraError.of("the torch backend", "torch") from error
 
-__all__ = ["make_lean", "tolerance"]
+__all__ = ["tolerance", "use_first_token_layer"]
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ _MASKED_BY_QUERY = {"eager", "sdpa"}
 _ROUNDINGS = 1000
 
 
-def make_lean(network: Any, *, first_token_read: bool = False) -> bool:
+def use_first_token_layer(network: Any, *, first_token_read: bool = False) -> bool:
     """Replace the last layer of `network` in place by one that computes only the first token's row.
 
     The layer stays if the architecture is not known to allow the replacement, or if a small test batch

@@ -73,8 +73,8 @@ class OnDevice(ABC):
         self._shrinking = Shrinking(
             self._launch, is_full=is_full, relieve=relieve, describe=partial(describe, device)
         )
-        self.packs = packed is not None
-        self.ahead = 1 if device.type == "cpu" else 2
+        self.accepts_packed = packed is not None
+        self.max_in_flight = 1 if device.type == "cpu" else 2
         self.lost = False
         self.batch_tokens = batch_tokens_on(device, dtype)
         self.computes = cast(Dtype, str(dtype).removeprefix("torch."))
