@@ -1,4 +1,4 @@
-"""Pertinence puts documents in order of relevance to a query, with honest scores."""
+"""Reranker library: puts documents in order of relevance to a query, with scores that state their kind."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _ROOMS = {
 
 
 def __getattr__(name: str) -> Any:
-    # Names are fetched when first used: importing the package alone costs next to nothing.
+    # Import each name on first use, so that importing the package alone is almost free.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_ROOMS.get(name, 'errors')}"), name)

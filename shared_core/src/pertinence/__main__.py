@@ -1,4 +1,4 @@
-"""`python -m pertinence` is the command `pertinence`."""
+"""Entry point for `python -m pertinence`, which is the same as the command `pertinence`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""How alike two score lists are: order (tau, overlap) and values (drift, drift over spread); pure.
+"""Measures of agreement between two score lists: their order (tau, overlap) and their values (drift). Pure.
 
-The first list is the reference: what a faster backend, another precision or a peer is held against.
+The first list is the reference. The second comes, for example, from a faster backend, another precision or
+another library.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ Float64 = npt.NDArray[np.float64]
 
 
 def kendall_tau(reference: npt.ArrayLike, other: npt.ArrayLike) -> float:
-    """Kendall's tau-b, from 1 (same order) to -1 (reverse), with ties taken out of both lists' pairs.
+    """Compute Kendall's tau-b, from 1 (same order) to -1 (reverse order), with ties removed from both lists.
 
-    NaN where a list holds no two different scores, since it then has no order to agree with.
+    The result is NaN if a list has no two different scores, because such a list has no order to compare.
 
     Raises:
-        InputError: the lists are empty, not of one length, not flat or not finite.
+        InputError: the lists are empty, differ in length, are not flat, or hold a value that is not finite.
     """
     first, second = _both(reference, other)
     balance = ordered_first = ordered_second = 0
@@ -40,9 +41,9 @@ def kendall_tau(reference: npt.ArrayLike, other: npt.ArrayLike) -> float:
 
 
 def top_overlap(reference: npt.ArrayLike, other: npt.ArrayLike, k: int) -> float:
-    """The share, from 0 to 1, of the reference's `k` best that are among the other's `k` best.
+    """Return the share, from 0 to 1, of the reference's `k` best that are among the other list's `k` best.
 
-    Equal scores keep the order they came in, as in a ranking; a list shorter than `k` is taken whole.
+    Equal scores keep their input order, as in a ranking. A list shorter than `k` is used whole.
 
     Raises:
         InputError: `k` is not positive, or the lists cannot be compared (see `kendall_tau`).
@@ -55,7 +56,7 @@ def top_overlap(reference: npt.ArrayLike, other: npt.ArrayLike, k: int) -> float
 
 
 def max_drift(reference: npt.ArrayLike, other: npt.ArrayLike) -> float:
-    """The largest absolute difference between two scores of one text, in units of the scores.
+    """Return the largest absolute difference between the two scores of one text, in units of the scores.
 
     Raises:
         InputError: the lists cannot be compared (see `kendall_tau`).
@@ -65,17 +66,17 @@ def max_drift(reference: npt.ArrayLike, other: npt.ArrayLike) -> float:
 
 
 def drift_over_spread(reference: npt.ArrayLike, other: npt.ArrayLike) -> float:
-    """`max_drift` in standard deviations of the reference's scores: a drift that is small may still be
-    large among scores that hardly differ.
+    """Return `max_drift` in standard deviations of the reference's scores.
 
-    Infinite where the reference's scores are all the same and the other's are not those.
+    A small drift can still be large among scores that hardly differ. The result is infinite if all scores of
+    the reference are equal and the other list differs from them.
 
     Raises:
         InputError: the lists cannot be compared (see `kendall_tau`).
     """
     first, second = _both(reference, other)
     drift = float(np.abs(first - second).max())
-    # Not by the deviation itself: rounding gives equal scores one that is not quite zero.
+    # Test the range, not the deviation: by rounding, the deviation of equal scores is not exactly zero.
     spread = float(first.std()) if np.ptp(first) > 0 else 0.0
     if spread == 0:
         return math.inf if drift else 0.0
@@ -83,13 +84,13 @@ def drift_over_spread(reference: npt.ArrayLike, other: npt.ArrayLike) -> float:
 
 
 def spread_within(lists: Iterable[npt.ArrayLike]) -> float:
-    """The standard deviation of scores around the mean of their own list, over all lists, in their units.
+    """Return the standard deviation of scores around the mean of their own list, over all lists.
 
-    A ranking compares scores of one query only, so what sets queries apart is no room for a drift. Scores
-    that differ by less than float32 can tell apart have no spread: 0.
+    The unit is that of the scores. A ranking compares the scores of one query only, so differences between
+    queries do not count. If the scores differ by less than float32 can resolve, the spread is 0.
 
     Raises:
-        InputError: there is no list, or one is empty, not flat or not finite.
+        InputError: there is no list, or a list is empty, not flat or not finite.
     """
     arrays = [_both(scores, scores)[0] for scores in lists]
     if not arrays:
@@ -101,7 +102,7 @@ def spread_within(lists: Iterable[npt.ArrayLike]) -> float:
 
 
 def _signs(scores: Float64, index: int) -> npt.NDArray[np.int64]:
-    """1, 0 or -1 for every later score: greater than, equal to or less than this one."""
+    """Compare every later score with the score at `index`: 1 if it is greater, 0 if equal, -1 if less."""
     later, this = scores[index + 1 :], scores[index]
     signs: npt.NDArray[np.int64] = (later > this).astype(np.int64) - (later < this)
     return signs

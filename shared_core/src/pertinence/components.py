@@ -1,6 +1,6 @@
-"""For frameworks whose components are pydantic models: the options as fields, and the life of a model.
+"""Base classes for components that are pydantic models: options as fields, and the lifecycle of a model.
 
-The framework brings pydantic; nothing else of the core knows it.
+The framework brings pydantic. No other module of the core imports it.
 """
 
 from __future__ import annotations
@@ -23,19 +23,20 @@ from pertinence.vectors import PrecisionName
 
 __all__ = ["CONFIG", "EmbedderFields", "RerankerFields"]
 
-# To be restated by a component whose framework's base says otherwise: pydantic takes the last base's word.
+# A component must set this again if its framework's base class has another configuration: in pydantic, the
+# last base class wins.
 CONFIG = ConfigDict(extra="forbid", protected_namespaces=(), hide_input_in_errors=True)
 
 
 class OptionFields(BaseModel):
-    """Fields named and set by default as in `pertinence.integration.Options`, which explains them.
+    """Options as pydantic fields, with the names and defaults of `pertinence.integration.Options`.
 
-    A value that an option does not take, or a name that is none, raises `pertinence.OptionError` (a
-    `ValueError`); pydantic's own doors, such as `model_validate`, wrap it in their `ValidationError`.
-    Neither `token` nor `api_key` is ever written out, not even into pickles.
+    `Options` documents each of them. An unknown name, or a value that the option does not accept, raises
+    `pertinence.OptionError` (a `ValueError`). Pydantic's own entry points, such as `model_validate`, wrap it
+    in a `ValidationError`. `token` and `api_key` are never written out, not even to pickles.
 
-    A component puts this before the framework's base class among its own, so that what is said here
-    of copies and pickles holds.
+    A component must list this class before the framework's base class. Otherwise the methods for copies and
+    pickles defined here are not used.
     """
 
     model_config = CONFIG
@@ -64,14 +65,14 @@ class OptionFields(BaseModel):
     verify: bool | str = True
     proxy: str | None = None
 
-    # The framework's word for an option, by ours.
+    # Framework's name of an option, by our name.
     _words: ClassVar[Mapping[str, str]] = {}
-    # What the framework writes out beside the fields, and hands in again.
+    # Keys that the framework writes out in addition to the fields, and passes to the constructor again.
     _ignored: ClassVar[frozenset[str]] = frozenset()
     _kind: ClassVar[type[Options]] = Options
     _handle: Handle = PrivateAttr(default_factory=Handle)
 
-    if not TYPE_CHECKING:  # type checkers read the signature off the fields
+    if not TYPE_CHECKING:  # type checkers derive the signature from the fields
 
         def __init__(self, **data: Any) -> None:
             data = {name: value for name, value in data.items() if name not in self._ignored}
@@ -90,15 +91,15 @@ class OptionFields(BaseModel):
         return os.fspath(value) if isinstance(value, os.PathLike) else value
 
     def warm_up(self) -> None:
-        """Load the model now rather than on first use."""
+        """Load the model now instead of on first use."""
         self._opened().warm_up()
 
     async def awarm_up(self) -> None:
-        """`warm_up` for an event loop."""
+        """Run `warm_up` without blocking the event loop."""
         await self._opened().awarm_up()
 
     def close(self) -> None:
-        """Give the model back; it is loaded anew if the component is used again."""
+        """Release the model. It is loaded again if the component is used again."""
         self._handle.close()
 
     def __enter__(self) -> Self:
@@ -110,32 +111,32 @@ class OptionFields(BaseModel):
         self.close()
 
     def __copy__(self) -> Self:
-        # A handle of its own, so that closing a copy leaves the original at work.
+        # The copy gets its own handle, so that closing it does not close the original.
         copied = super().__copy__()
         copied._handle = Handle()
         return copied
 
     def __getstate__(self) -> dict[Any, Any]:
-        # Of a copy: a pickle is a file on somebody's disk, where secrets do not belong; and a framework's
-        # own `__getstate__` may delete what it cannot pickle from the very object it is given.
+        # Take the state from a copy without secrets: a pickle is a file on disk, where secrets do not belong.
+        # Besides, a framework's own `__getstate__` may delete what it cannot pickle from the object itself.
         return super(OptionFields, self.model_copy(update={"token": None, "api_key": None})).__getstate__()
 
     @classmethod
     def _check(cls, data: Mapping[str, Any], options: Options) -> None:
-        """Refuse what is handed to the constructor and the options alone do not show to be wrong."""
+        """Reject constructor arguments that are invalid although `options` are valid on their own."""
 
     def _options(self, **changes: Any) -> Options:
-        """The fields as they are now, with those changed that are not None."""
+        """Return the current options, with each change that is not None applied."""
         changed = {name: value for name, value in changes.items() if value is not None}
         return options_of_fields({**dict(self), **changed}, self._words, self._kind)
 
     def _opened(self) -> Reranker | Embedder:
-        """What answers, with nothing loaded yet."""
+        """Return the reranker or embedder of the component, with nothing loaded yet."""
         raise NotImplementedError
 
 
 class RerankerFields(OptionFields):
-    """`OptionFields` of a component that scores; it adds `top_k` and `threshold` where it ranks."""
+    """`OptionFields` of a component that scores. A component that ranks adds `top_k` and `threshold`."""
 
     model: str | None = None
     query_prefix: str = ""
@@ -148,9 +149,9 @@ class RerankerFields(OptionFields):
 
 
 class EmbedderFields(OptionFields):
-    """`OptionFields` of a component that embeds; it adds `model`, `query_prefix` and `document_prefix`.
+    """`OptionFields` of a component that embeds, without `model`, `query_prefix` and `document_prefix`.
 
-    They are left to the component because frameworks have words of their own for them.
+    The component declares those three itself, because frameworks have their own names for them.
     """
 
     truncate_dim: int | None = None

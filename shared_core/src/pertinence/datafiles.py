@@ -1,7 +1,7 @@
-"""Files of questions, passages and judgements, read line by line: JSON Lines, and the columns of TREC.
+"""Line-by-line readers of files with queries, passages and judgments: JSON Lines and TREC columns.
 
-Each row comes with its place (file and line), so that whoever refuses it can say where it stands. Any file
-may be gzipped.
+Each row comes with its location (file and line), so that a caller who rejects it can report the location. Any
+file may be gzipped.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SPLITS = ("test", "dev")
 
 
 class Grade(NamedTuple):
-    """One judgement: how relevant a passage is to a query."""
+    """Judgment of how relevant a passage is to a query."""
 
     place: str
     query: str
@@ -45,7 +45,7 @@ class Grade(NamedTuple):
 
 
 class RunRow(NamedTuple):
-    """One candidate of a query, as some system ranked it."""
+    """Candidate of a query, as a retrieval system ranked it."""
 
     place: str
     query: str
@@ -55,7 +55,7 @@ class RunRow(NamedTuple):
 
 
 def read_lines(path: Path) -> Iterator[tuple[str, str]]:
-    """Each line that is not blank, with its place for messages.
+    """Read each line that is not blank, with its location for messages.
 
     Raises:
         InputError: the file cannot be read, or a line is not UTF-8.
@@ -71,7 +71,9 @@ def read_lines(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def decoded(lines: Iterable[bytes], name: str) -> Iterator[tuple[str, str]]:
-    """Each line with its place, less its end; read as UTF-8 whatever the locale says.
+    """Decode each line as UTF-8, regardless of the locale.
+
+    Yield the location of each line, and the line without its ending.
 
     Raises:
         InputError: a line is not UTF-8.
@@ -86,10 +88,10 @@ def decoded(lines: Iterable[bytes], name: str) -> Iterator[tuple[str, str]]:
 
 
 def as_object(line: str, place: str) -> dict[str, Any]:
-    """The JSON object of a line.
+    """Parse a line as a JSON object.
 
     Raises:
-        InputError: it is none.
+        InputError: the line is not a JSON object.
     """
     try:
         row = json.loads(line)
@@ -101,17 +103,17 @@ def as_object(line: str, place: str) -> dict[str, Any]:
 
 
 def read_objects(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each JSON object of a JSON Lines file, with its place for messages.
+    """Read each JSON object of a JSON Lines file, with its location for messages.
 
     Raises:
-        InputError: the file cannot be read, or a line is no JSON object.
+        InputError: the file cannot be read, or a line is not a JSON object.
     """
     for place, line in read_lines(path):
         yield place, as_object(line, place)
 
 
 def read_cells(file: Path, count: int, what: str) -> Iterator[tuple[str, list[str]]]:
-    """The columns of each line, which must be `count`; `what` names them for the message."""
+    """Read the columns of each line, and check that there are `count`; `what` names them in the error."""
     for place, line in read_lines(file):
         cells = line.split()
         if len(cells) != count:
@@ -120,10 +122,12 @@ def read_cells(file: Path, count: int, what: str) -> Iterator[tuple[str, list[st
 
 
 def read_texts(file: Path) -> Iterator[tuple[str, str, str]]:
-    """Place, id and text of each object of a corpus or of queries; a title comes on a line before its text.
+    """Read location, id and text of each object in a file of passages or queries.
+
+    If an object has a title, the title comes on a line before the text.
 
     Raises:
-        InputError: a line is no such object.
+        InputError: a line is not such an object.
     """
     for place, row in read_objects(file):
         key, text, title = row.get("_id"), row.get("text"), row.get("title") or ""
@@ -133,10 +137,13 @@ def read_texts(file: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def read_grades(file: Path) -> Iterator[Grade]:
-    """The judgements of a `.tsv` file (query, passage, grade; with or without a header) or of TREC's form.
+    """Read the judgments of a file.
+
+    The columns of a `.tsv` file are query, passage and grade, with or without a header. Any other file has
+    the TREC format.
 
     Raises:
-        InputError: a line has other columns, or a grade that is no number.
+        InputError: a line has the wrong columns, or a grade that is not a number.
     """
     table = ".tsv" in file.suffixes
     columns = (3, "query, passage and grade") if table else (4, "query, 0, passage and grade")
@@ -145,7 +152,7 @@ def read_grades(file: Path) -> Iterator[Grade]:
         try:
             value = float(grade)
         except ValueError as error:
-            if table and number == 0:  # its header
+            if table and number == 0:  # the header
                 continue
             raise InputError(f"{place}: the grade must be a number, not {grade!r}") from error
         if not math.isfinite(value):
@@ -154,10 +161,11 @@ def read_grades(file: Path) -> Iterator[Grade]:
 
 
 def read_run(file: Path) -> Iterator[RunRow]:
-    """The candidates of a run in TREC's form, in the order of the file.
+    """Read the candidates of a run in the TREC format, in the order of the file.
 
     Raises:
-        InputError: a line has other columns, a rank that is no whole number or a score that is no number.
+        InputError: a line has the wrong columns, a rank that is not a whole number or a score that is not a
+            number.
     """
     for place, cells in read_cells(file, 6, "query, Q0, passage, rank, score and name"):
         query, _, passage, rank, score, _ = cells
@@ -173,15 +181,15 @@ def read_run(file: Path) -> Iterator[RunRow]:
 
 
 def best_first(rows: Iterable[RunRow]) -> list[RunRow]:
-    """The candidates of one query by score, as trec_eval reads a run; ranks settle ties alone."""
+    """Sort the candidates of one query by score, as trec_eval reads a run; ranks only break ties."""
     return sorted(rows, key=lambda row: (-row.score, row.rank))
 
 
 def find_either(folder: Path, name: str) -> Path:
-    """The file of this name, or its gzipped form.
+    """Find the file with this name, or its gzipped form.
 
     Raises:
-        InputError: there is neither.
+        InputError: neither exists.
     """
     for file in (folder / name, folder / f"{name}.gz"):
         if file.is_file():
@@ -190,10 +198,12 @@ def find_either(folder: Path, name: str) -> Path:
 
 
 def find_split(folder: Path, wanted: str | None = None) -> Path:
-    """The file of judgements of a split; `test`, `dev` or the only one where none is named.
+    """Find the file with the judgments of a split.
+
+    Without a name, the split is `test`, else `dev`, else the only one.
 
     Raises:
-        InputError: there is no such split; the message names those there are.
+        InputError: there is no such split; the message names the existing ones.
     """
     found = sorted(file for ending in ("trec", "tsv") for file in folder.glob(f"*.{ending}*"))
     by_name = {file.name.split(".")[0]: file for file in found}

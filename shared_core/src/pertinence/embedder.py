@@ -1,4 +1,4 @@
-"""`Embedder`: queries and documents to vectors, synchronously or not."""
+"""`Embedder`: maps queries and documents to vectors, synchronously or asynchronously."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ _log = logging.getLogger(__name__)
 
 
 class Embedder(Opened[Vectoriser]):
-    """Maps queries and documents to vectors, pooled and normalised as the model's own modules say.
+    """Embedder of queries and documents. It pools and normalizes as the model's own modules specify.
 
-    The model is loaded on first use (or by `warm_up`) and shared with every other embedder of this
-    process that names the same one. All methods may be called from any thread and any event loop.
+    The model is loaded on first use (or by `warm_up`) and shared with every other embedder of this process
+    that names the same model. All methods may be called from any thread and any event loop.
 
-    It takes sentence-transformers models, and plain ones of transformers, with mean pooling. Prompts that
-    the model's own settings hold for queries and for documents come first, then `query_prefix` or
-    `document_prefix`. Texts over the model's limit are cut, and counted; the log tells of it.
+    It accepts sentence-transformers models, and plain transformers models, which it uses with mean pooling.
+    The prompts that the model's settings define for queries and documents come first, then `query_prefix` or
+    `document_prefix`. Texts over the model's limit are truncated, counted and logged.
 
     Args:
-        model: a folder, or a name on the hub; there is no embedded default. With `base_url`, the
-            server's name for it, and None if it has but one.
-        **options: the fields of `pertinence.integration.EmbedderOptions`; `max_length` counts the
-            tokens of one text.
+        model: a folder, or a name on the hub; there is no embedded default. With `base_url`, the server's
+            name of the model, or None if the server has only one.
+        **options: the fields of `pertinence.integration.EmbedderOptions`; `max_length` counts the tokens of
+            one text.
 
     Raises:
-        OptionError: an option that does not exist or is none of an embedder's, a value that it does
-            not take, or no model.
+        OptionError: an option does not exist or is not for embedders, a value is not accepted, or no model is
+            named.
     """
 
     def __init__(
@@ -57,72 +57,84 @@ class Embedder(Opened[Vectoriser]):
         super()._setup(options, wing)
         self._told_of_cuts = False
         if wing is None and options.base_url is not None:
-            self._open()  # so that an unknown dialect, say, is told now: nothing is sent yet
+            self._open()  # report errors such as an unknown dialect now; nothing is sent yet
 
     @property
     def dims(self) -> int:
-        """Numbers per vector as it comes; the model's files are looked for, and no model is loaded."""
+        """Number of elements per returned vector.
+
+        Reading it looks up the model's files but does not load the model.
+        """
         return self._open().dims
 
     @property
     def prompts(self) -> tuple[str, str]:
-        """What the model's own settings put before every query and before every document."""
+        """Texts that the model's own settings put before every query and before every document."""
         vectoriser = self._open()
         return vectoriser.prompt("query"), vectoriser.prompt("document")
 
     @property
     def symmetric(self) -> bool:
-        """Whether a text has the same vector as a query and as a document; the files are looked for."""
+        """True if a text has the same vector as a query and as a document.
+
+        Reading it looks up the model's files.
+        """
         options = self._options
         before = options.query_prefix == options.document_prefix
         after = options.query_suffix == options.document_suffix
         return before and after and len(set(self.prompts)) == 1
 
     def embed_query(self, query: str) -> Vectors:
-        """The vector of a query, of shape (dims,); float32, unless `precision` asks for another.
+        """Embed a query.
+
+        The vector has shape (dims,). It is float32 unless `precision` asks for another type.
 
         Raises:
-            InputError: the query is no string, or empty.
-            ModelError: the model cannot be found or loaded, or is of a kind that is not taken.
-            ScoreError: the model gave something that is not finite.
+            InputError: the query is not a string, or is empty.
+            ModelError: the model cannot be found or loaded, or is of an unsupported kind.
+            ScoreError: the model returned a value that is not finite.
             ClosedError: the embedder was closed.
         """
         return self._vector(wait(self._submit("query", [check_query(query)])))
 
     async def aembed_query(self, query: str) -> Vectors:
-        """`embed_query` for an event loop, which stays free meanwhile; cancelling it withdraws the work."""
+        """Run `embed_query` without blocking the event loop. Cancelling the task withdraws the request."""
         return self._vector(await asyncio.wrap_future(self._submit("query", [check_query(query)])))
 
     def embed_documents(self, documents: Sequence[str]) -> Vectors:
-        """The vectors of documents, in input order, of shape (documents, dims); dtype as `embed_query`'s.
+        """Embed documents.
 
-        An empty document is embedded like any other. An empty list gives shape (0, dims): the model's
-        files are looked for, to know `dims`, and the model is not loaded.
+        The vectors are in input order, of shape (documents, dims), with the same dtype as for `embed_query`.
+
+        An empty document is embedded like any other. An empty list gives shape (0, dims). For that, the
+        model's files are looked up to find `dims`, but the model is not loaded.
 
         Raises:
-            InputError: a document is not a string; its index is named.
-            ModelError: the model cannot be found or loaded, or is of a kind that is not taken.
-            ScoreError: the model gave something that is not finite.
+            InputError: a document is not a string; the message names its index.
+            ModelError: the model cannot be found or loaded, or is of an unsupported kind.
+            ScoreError: the model returned a value that is not finite.
             ClosedError: the embedder was closed.
         """
         return self.embed(documents).values
 
     async def aembed_documents(self, documents: Sequence[str]) -> Vectors:
-        """`embed_documents` for an event loop."""
+        """Run `embed_documents` without blocking the event loop."""
         return (await self.aembed(documents)).values
 
     def embed(self, texts: Sequence[str], role: Role = "document") -> Embeddings:
-        """The vectors of texts of one role, with how many were cut and what a server says it counted.
+        """Embed texts of one role.
+
+        The result holds the vectors, the number of truncated texts and the usage counts of a server.
 
         Raises:
-            InputError: a text is not a string, or is a query with nothing in it; its index is named.
-            ModelError, ScoreError, ClosedError: as `embed_documents`.
+            InputError: a text is not a string, or is an empty query; the message names its index.
+            ModelError, ScoreError, ClosedError: as for `embed_documents`.
         """
         checked = _checked(texts, role)
         return self._told(wait(self._submit(role, checked))) if checked else self._nothing()
 
     async def aembed(self, texts: Sequence[str], role: Role = "document") -> Embeddings:
-        """`embed` for an event loop."""
+        """Run `embed` without blocking the event loop."""
         checked = _checked(texts, role)
         if not checked:
             return await asyncio.to_thread(self._nothing)
@@ -147,7 +159,10 @@ class Embedder(Opened[Vectoriser]):
         return Embeddings(values=np.empty((0, self.dims), dtype=number_of(options.precision)))
 
     def _told(self, embeddings: Embeddings) -> Embeddings:
-        """The same; if texts were cut, the log tells of it, loudly once."""
+        """Log how many texts were truncated, if any, and return `embeddings`.
+
+        The first time it is a warning, later an info message.
+        """
         if embeddings.truncated:
             level = logging.INFO if self._told_of_cuts else logging.WARNING
             self._told_of_cuts = True

@@ -1,4 +1,4 @@
-"""The options of an embedder: those of `Options` that do not rank, and the form of its vectors."""
+"""Options of an embedder: `Options` without those that rank, plus the format of its vectors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RANKING = ("top_k", "threshold", "score_kind", "truncation")
 
 
 class EmbedderValues(TypedDict, total=False):
-    """`EmbedderOptions` as keyword arguments, less `model`."""
+    """`EmbedderOptions` as keyword arguments, without `model`."""
 
     query_prefix: str
     query_suffix: str
@@ -53,19 +53,20 @@ class EmbedderValues(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class EmbedderOptions(Options):
-    """What can be asked of an embedder, as plain data: `Options` less those that only rank, and these.
+    """Options of an embedder as plain data: `Options` without those that only rank, plus the ones below.
 
     Attributes:
         model: a folder, or a name on the hub; with `base_url`, the server's name for it.
-        max_length: tokens of a text, special tokens included; None takes the model's own limit.
-        truncate_dim: keep the first numbers of every vector (Matryoshka); None takes what the model's
-            own settings say, which for most is all.
-        normalize: True brings every vector to length 1, after any cut; False leaves out the Normalize
-            that ends the model's own modules; None does as those modules say.
-        precision: numbers of a vector: `float32`, `int8` and `uint8` (255 steps of `ranges`), `binary`
-            and `ubinary` (one bit a number, eight to an int8 or a uint8).
-        ranges: for `int8` and `uint8`, the least and the greatest value of each number of a vector, as
-            seen in many vectors: two lists.
+        max_length: maximum number of tokens of a text, special tokens included; None takes the model's own
+            limit.
+        truncate_dim: keep only this many leading elements of every vector (Matryoshka); None follows the
+            model's own settings, which for most models keep all.
+        normalize: True scales every vector to length 1, after any truncation; False leaves out the Normalize
+            module at the end of the model's own modules; None follows those modules.
+        precision: number type of a vector: `float32`, `int8` and `uint8` (255 steps of `ranges`), `binary`
+            and `ubinary` (one bit per element, eight packed into an int8 or a uint8).
+        ranges: for `int8` and `uint8`, two lists: the minimum and the maximum of each vector element,
+            measured over many vectors.
     """
 
     truncate_dim: int | None = None
@@ -96,15 +97,15 @@ class EmbedderOptions(Options):
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
-        """The names of all options of an embedder, in their order."""
+        """Return the names of all options of an embedder, in order of declaration."""
         return tuple(name for name in super().names() if name not in _RANKING)
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
-        """Options from a mapping.
+        """Create options from a mapping.
 
         Raises:
-            OptionError: a name that is no option of an embedder, or a value that it does not take.
+            OptionError: a name is not an option of an embedder, or a value is not accepted.
         """
         for name in values:
             if name in _RANKING:
@@ -113,10 +114,10 @@ class EmbedderOptions(Options):
 
     @classmethod
     def from_options(cls, options: Options) -> EmbedderOptions:
-        """The same, or what plain `Options` ask of an embedder.
+        """Return `options` unchanged if they are `EmbedderOptions`, else convert plain `Options`.
 
         Raises:
-            OptionError: they ask for something that only a reranker does.
+            OptionError: the options set something that only a reranker does.
         """
         if isinstance(options, EmbedderOptions):
             return options

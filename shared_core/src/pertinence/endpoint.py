@@ -1,4 +1,4 @@
-"""Where a server is and how it may be asked: what the options that speak of it may hold (pure)."""
+"""Checks of the options that describe a server and the requests to it (pure)."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SECRET_HEADER = re.compile(
     re.I,
 )
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-# The client's own business: another value would belie the body or the connection.
+# Headers that the HTTP client sets: another value would contradict the body or the connection.
 _FRAMING = frozenset(
     {"connection", "content-encoding", "content-length", "content-type", "transfer-encoding"}
 )
 
 
 def _base_url(value: object) -> str | None:
-    """An http(s) URL without credentials, less a slash at its end."""
+    """Check an http(s) URL without credentials, and remove a slash at its end."""
     if value is None:
         return None
     parts = _url("base_url", value)
@@ -56,7 +56,7 @@ def _url(name: str, value: object) -> SplitResult:
         raise OptionError(f"{name} holds a space or a control character")
     try:
         parts = urlsplit(value)
-        parts.port  # noqa: B018  looked at, because it is checked only then
+        parts.port  # noqa: B018  urlsplit checks the port only when it is read
     except ValueError as error:
         raise OptionError(f"{name} is no URL: {error}") from None
     if "://" not in value or not parts.hostname:
@@ -66,7 +66,7 @@ def _url(name: str, value: object) -> SplitResult:
 
 
 def _shown(value: object) -> str:
-    """A URL as an error may show it: what may be credentials is left out."""
+    """Return a URL as an error message may show it, without anything that may be credentials."""
     return re.sub(r"[^/@\s]*@", "***@", str(value)).partition("?")[0]
 
 
@@ -76,7 +76,7 @@ def _refuse_credentials(name: str, parts: SplitResult, instead: str) -> None:
 
 
 def _dialect(value: object) -> str | dict[str, Any] | None:
-    """A name, or plain data that describes a dialect, which may come as JSON."""
+    """Check a dialect: a name, or plain data that describes it, which may be given as JSON."""
     if isinstance(value, str) and value.lstrip().startswith("{"):
         try:
             value = json.loads(value)
@@ -92,11 +92,11 @@ def _dialect(value: object) -> str | dict[str, Any] | None:
 def _api_key(value: object) -> str | None:
     if value is None:
         return None
-    # A secret of the wrong form is still a secret: it is not shown.
+    # A secret of the wrong type is still a secret, so the message does not show it.
     if not isinstance(value, str):
         raise OptionError(f"api_key cannot be {type(value).__name__}")
     if not value:
-        return None  # a variable that is set to nothing is not set
+        return None  # an environment variable set to the empty string counts as not set
     if not (value.isascii() and value.isprintable()) or value != value.strip():
         raise OptionError(
             "api_key holds a line break, a space around it, or a character that no header can carry"
@@ -128,7 +128,7 @@ def _size(name: str, value: object) -> int:
 
 
 def _headers(value: object) -> dict[str, str] | None:
-    """Headers that can be sent, hold no key, and leave alone what the client itself says."""
+    """Check headers: they can be sent, hold no key, and do not replace those that the HTTP client sets."""
     if value is None:
         return None
     if not isinstance(value, Mapping):
@@ -156,7 +156,7 @@ def _verify(value: object) -> bool | str:
     raise OptionError(f"verify must be True, False, or a file or folder of certificates, got {value!r}")
 
 
-# What each option may hold: the value as it is kept, or an OptionError that names it.
+# Check of each option: it returns the value to store, or raises an OptionError that names the option.
 REMOTE_CHECKS: Mapping[str, Callable[[object], Any]] = {
     "base_url": _base_url,
     "dialect": _dialect,

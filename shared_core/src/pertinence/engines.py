@@ -1,4 +1,7 @@
-"""Which wing answers: a server if `base_url` names one, else a model on this machine. Decided here alone."""
+"""Selection of the engine: a server if `base_url` is set, else a model on this machine.
+
+No other module makes this decision.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ __all__ = ["open_scorer", "open_vectoriser"]
 
 
 def open_scorer(options: Options) -> Scorer:
-    """What scores as the options ask; nothing is loaded and nothing sent yet.
+    """Create the scorer that the options describe. Nothing is loaded and nothing is sent yet.
 
     Raises:
-        OptionError: options that do not go together, as far as can be told without loading or asking.
+        OptionError: the options contradict each other, as far as this is known before loading or sending.
     """
     if options.base_url is not None:
         from pertinence.remote.scorer import RemoteScorer
@@ -26,10 +29,10 @@ def open_scorer(options: Options) -> Scorer:
 
 
 def open_vectoriser(options: EmbedderOptions) -> Vectoriser:
-    """What embeds as the options ask; nothing is loaded and nothing sent yet.
+    """Create the vectoriser that the options describe. Nothing is loaded and nothing is sent yet.
 
     Raises:
-        OptionError: options that do not go together.
+        OptionError: the options contradict each other.
     """
     if options.base_url is not None:
         from pertinence.remote.vectoriser import RemoteVectoriser

@@ -1,4 +1,4 @@
-"""One hierarchy for everything that can go wrong: catch `PertinenceError` and you catch it all."""
+"""Error hierarchy of Pertinence. `PertinenceError` is the base class of all errors."""
 
 from __future__ import annotations
 
@@ -24,55 +24,58 @@ __all__ = [
 
 
 class PertinenceError(Exception):
-    """The root of every error that Pertinence raises on purpose."""
+    """Base class of every error that Pertinence raises on purpose."""
 
 
 class InputError(PertinenceError, ValueError):
-    """A query, a document or an argument that cannot be used; the message names which."""
+    """Error for an invalid query, document or argument; the message names it."""
 
 
 class OptionError(InputError):
-    """An option that does not exist, or a value that it does not take; the message names it."""
+    """Error for an option that does not exist, or a value that it does not accept; the message names it."""
 
     @classmethod
     def unknown(cls, name: str, known: Iterable[str]) -> OptionError:
-        """The error for an option nobody has heard of, with the nearest name that exists."""
+        """Create the error for an unknown option; the message suggests the nearest known name."""
         near = get_close_matches(name, list(known), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         return cls(f"unknown option {name!r}{hint}")
 
 
 class ModelError(PertinenceError):
-    """A model that was found but cannot be loaded or run as asked."""
+    """Error for a model that was found but cannot be loaded or run as requested."""
 
 
 class ModelNotFoundError(ModelError):
-    """A model that is in none of the places that were searched; the message lists them."""
+    """Error for a model that was not found; the message lists the locations that were searched."""
 
 
 class MissingExtraError(ModelError, ImportError):
-    """A package that this request needs is not installed; the message says what to install."""
+    """Error for a required package that is not installed; the message says what to install."""
 
     @classmethod
     def of(cls, purpose: str, extra: str) -> MissingExtraError:
-        """Name the extra of the distribution that brings what `purpose` needs."""
+        """Create the error that names the extra whose packages `purpose` needs."""
         return cls(f"{purpose} needs packages that are not installed: pip install 'pertinence[{extra}]'")
 
 
 class ScoreError(PertinenceError):
-    """A model or a server answered with something that is not one finite number per document."""
+    """Error for an answer of a model or a server that is not one finite number per document."""
 
 
 class ClosedError(PertinenceError, RuntimeError):
-    """The reranker, or the model behind it, was closed before this call could be answered."""
+    """Error for a call that could not be answered because the reranker, or its model, was closed."""
 
 
 class OverloadedError(PertinenceError):
-    """So many documents wait for the model that no more are taken: try again later, or with fewer."""
+    """Error for a call that exceeds the limit of documents waiting for the model.
+
+    The caller can try again later, or with fewer documents.
+    """
 
     @classmethod
     def of(cls, model: str, waiting: int, documents: int, most: int) -> OverloadedError:
-        """The error for a call of so many `documents` while others are `waiting` for `model`."""
+        """Create the error for a call with so many `documents` while `waiting` others wait for `model`."""
         return cls(
             f"{documents:,} documents were refused: {waiting:,} wait for {model}, "
             f"and max_queued allows {most:,} in all"
@@ -80,10 +83,12 @@ class OverloadedError(PertinenceError):
 
 
 class EndpointError(PertinenceError):
-    """A server that cannot be reached, refuses a request, or fails; the message ends with what it said.
+    """Error for a server that cannot be reached, rejects a request, or fails.
+
+    The message ends with the server's own message.
 
     Attributes:
-        status: the HTTP status of its answer; None if there was no answer.
+        status: HTTP status of the response; None if there was no response.
     """
 
     def __init__(self, message: str = "", *, status: int | None = None) -> None:
@@ -92,22 +97,22 @@ class EndpointError(PertinenceError):
 
 
 class AuthenticationError(EndpointError):
-    """A server that asks for a key and was given none, or one that it does not accept."""
+    """Error for a server that requires a key, if none was given or the key is not accepted."""
 
 
 class EndpointTimeoutError(EndpointError, TimeoutError):
-    """A server that did not answer in time."""
+    """Error for a server that did not answer in time."""
 
 
 class UnknownModelError(EndpointError, ModelNotFoundError):
-    """A model that the server does not know."""
+    """Error for a model that the server does not have."""
 
 
 class RefusedDocumentError(EndpointError, InputError):
-    """A document that the server does not take, though it takes others with the same query.
+    """Error for a document that the server rejects although it accepts others with the same query.
 
     Attributes:
-        index: its place in the list that was handed in, from 0.
+        index: index of the document in the input list, from 0.
     """
 
     def __init__(self, message: str = "", *, status: int | None = None, index: int | None = None) -> None:

@@ -1,4 +1,4 @@
-"""For adapters, ours and anyone's: `Options` as plain data and a `Handle` on what they describe."""
+"""Building blocks for adapters, including third-party ones: `Options` as plain data, and `Handle`."""
 
 from __future__ import annotations
 
@@ -56,15 +56,15 @@ def options_from(values: Mapping[str, Any], words: Mapping[str, str] | None, kin
 def options_from(
     values: Mapping[str, Any], words: Mapping[str, str] | None = None, kind: type[Any] = Options
 ) -> Any:
-    """`Options` from a component's own fields; errors speak the framework's words.
+    """Create `Options` from a component's own fields. Error messages use the framework's option names.
 
     Args:
-        values: the fields, by the framework's names and already of plain types.
-        words: the framework's word for an option, by ours: `{"top_k": "top_n"}`.
-        kind: `EmbedderOptions` for a component that embeds.
+        values: the fields, by the framework's names, with values of plain types.
+        words: the framework's name of an option, by our name: `{"top_k": "top_n"}`.
+        kind: class of the options; `EmbedderOptions` for a component that embeds.
 
     Raises:
-        OptionError: a field that is no option, or a value that the option does not take.
+        OptionError: a field is not an option, or a value is not accepted.
     """
     word = {name: (words or {}).get(name, name) for name in kind.names()}
     ours = {each: name for name, each in word.items()}
@@ -86,9 +86,9 @@ def options_of_fields(fields: Mapping[str, Any], words: Mapping[str, str] | None
 def options_of_fields(
     fields: Mapping[str, Any], words: Mapping[str, str] | None = None, kind: type[Any] = Options
 ) -> Any:
-    """`options_from` for a component whose fields hold more than options, and secrets in pydantic's form.
+    """Create options from a component's fields, as `options_from` does.
 
-    Fields that are no options are left out, and a `SecretStr` is unwrapped.
+    Fields that are not options are ignored, and a pydantic `SecretStr` is unwrapped.
     """
     wanted = {(words or {}).get(name, name) for name in kind.names()}
     values = {name: value for name, value in fields.items() if name in wanted}
@@ -99,14 +99,15 @@ def options_of_fields(
 
 
 def check_fields(fields: object, name: str = "metadata_fields") -> tuple[str, ...]:
-    """Names of metadata as a tuple; None is none of them.
+    """Return names of metadata fields as a tuple; None gives an empty tuple.
 
     Args:
-        fields: what was given.
-        name: the framework's word for it.
+        fields: the argument to check.
+        name: the framework's name of the argument, for the message.
 
     Raises:
-        OptionError: it is something else; one name alone would be read letter by letter.
+        OptionError: the argument is not a list or tuple of strings; a single string would be read letter by
+            letter.
     """
     if fields is None:
         return ()
@@ -116,10 +117,11 @@ def check_fields(fields: object, name: str = "metadata_fields") -> tuple[str, ..
 
 
 def join_fields(content: Any, metadata: Mapping[str, Any], fields: Sequence[str], separator: str) -> Any:
-    """What a model reads of a document: the metadata of these names that is not None, then the content.
+    """Return the text that a model reads of a document.
 
-    A document without content (None) counts as empty where some metadata stands for it. Content that is
-    no string is handed on as it is, so that the core's error names the document's index.
+    It is the named metadata that is not None, then the content. A document without content (None) counts as
+    empty if it has such metadata. Content that is not a string is returned unchanged, so that the core's
+    error names the document's index.
     """
     values = [str(value) for name in fields if (value := metadata.get(name)) is not None]
     if not values or not (content is None or isinstance(content, str)):
@@ -128,24 +130,23 @@ def join_fields(content: Any, metadata: Mapping[str, Any], fields: Sequence[str]
 
 
 def own_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of a document's metadata that shares no list and no mapping with it; other values are shared."""
+    """Copy a document's metadata. Lists and mappings inside are copied too; other values are shared."""
     return {name: _own(value) for name, value in metadata.items()}
 
 
 def _own(value: Any) -> Any:
-    # The very types alone: what a caller made of his own may not bear to be rebuilt.
+    # Copy exact types only: a caller's subclass may not survive being rebuilt.
     if type(value) is dict:
         return own_metadata(value)
     return [_own(each) for each in value] if type(value) is list else value
 
 
 class Handle:
-    """What a framework's component holds instead of a model.
+    """Holder of rerankers and embedders, for a framework's component to keep in place of a model.
 
-    It opens a reranker or an embedder when one is first asked for and gives the same one again for
-    equal options.
-    Copying or pickling it gives an empty handle, so a component that is copied, pickled or
-    sent to another process takes its plain options along and never a loaded model.
+    It opens a reranker or an embedder on first request and returns the same one again for equal options.
+    Copying or pickling gives an empty handle. So a component that is copied, pickled or sent to another
+    process carries its plain options and never a loaded model.
     """
 
     def __init__(self) -> None:
@@ -155,23 +156,23 @@ class Handle:
         self._noted = False
 
     def reranker(self, options: Options) -> Reranker:
-        """The reranker for these options; nothing is loaded before it is used.
+        """Return the reranker for these options; nothing is loaded before it is used.
 
-        It leaves out what may differ from call to call (`top_k`, `threshold`), so that one reranker
-        serves them all: give those to `Reranker.rank`, as `Handle.rank` does.
+        It ignores `top_k` and `threshold`, which may differ from call to call, so that one reranker serves
+        all calls. Pass those to `Reranker.rank`, as `Handle.rank` does.
         """
         options = replace(options, top_k=None, threshold=None)
         with self._lock:
             return _one(self._rerankers, options, Reranker.from_options)
 
     def embedder(self, options: Options) -> Embedder:
-        """The embedder for these options; nothing is loaded before it is used.
+        """Return the embedder for these options; nothing is loaded before it is used.
 
         Args:
-            options: `EmbedderOptions`, or plain ones that ask for nothing that only a reranker does.
+            options: `EmbedderOptions`, or plain `Options` that set nothing that only a reranker does.
 
         Raises:
-            OptionError: the options name no model, or rank.
+            OptionError: the options name no model, or set an option that only ranks.
         """
         with self._lock:
             return _one(self._embedders, EmbedderOptions.from_options(options), Embedder.from_options)
@@ -184,7 +185,7 @@ class Handle:
         *,
         text: Callable[[T], str] | None = None,
     ) -> Ranking[T]:
-        """`Reranker.rank` as these options ask for it."""
+        """Rank documents with `Reranker.rank`, using `top_k` and `threshold` of these options."""
         reranker = self.reranker(options)
         return reranker.rank(query, documents, options.top_k, options.threshold, text=text)
 
@@ -196,18 +197,21 @@ class Handle:
         *,
         text: Callable[[T], str] | None = None,
     ) -> Ranking[T]:
-        """`rank` for an event loop."""
+        """Run `rank` without blocking the event loop."""
         reranker = self.reranker(options)
         return await reranker.arank(query, documents, options.top_k, options.threshold, text=text)
 
     def log_notes(self, ranking: Ranking[Any]) -> None:
-        """Log `Ranking.notes`, for a framework whose results have no place for them: loudly once."""
+        """Log `Ranking.notes`, for a framework whose results cannot carry them.
+
+        The notes of the first such ranking are warnings, later ones are info messages.
+        """
         for note in ranking.notes:
             _log.log(logging.INFO if self._noted else logging.WARNING, "%s: %s", ranking.model, note)
         self._noted = self._noted or bool(ranking.notes)
 
     def close(self) -> None:
-        """Give back every model; the handle opens them anew if it is used again."""
+        """Release every model. The handle opens models again if it is used again."""
         with self._lock:
             opened: list[Reranker | Embedder] = [*self._rerankers, *self._embedders]
             self._rerankers, self._embedders = [], []
@@ -228,7 +232,7 @@ class Handle:
 
 
 def _one(opened: list[P], options: Options, make: Callable[[Options], P]) -> P:
-    """The one of `opened` with these options, made now if there is none."""
+    """Return the element of `opened` with these options, and make it if there is none."""
     for each in opened:
         if each.options == options:
             return each

@@ -1,4 +1,4 @@
-"""What a reranker and an embedder have in common: a wing, opened on first use and given back once."""
+"""Common base of rerankers and embedders: an engine that is opened on first use and released once."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ R = TypeVar("R")
 
 
 class Wing(Protocol):
-    """What answers: a model on this machine, or an endpoint."""
+    """Engine that answers requests: a model on this machine, or an endpoint."""
 
     @property
     def name(self) -> str:
-        """The model, as its user would name it."""
+        """Name of the model, as its user would write it."""
 
     def warm_up(self) -> Future[None]:
-        """Load what answering needs, ahead of the first request."""
+        """Load everything that requests need, before the first request."""
 
     def close(self) -> None:
-        """Give back what is held; requests that wait are answered with `ClosedError`."""
+        """Release all resources; waiting requests fail with `ClosedError`."""
 
 
 W = TypeVar("W", bound=Wing)
 
 
 class Opened(ABC, Generic[W]):
-    """Options, and the wing that they describe while it is open."""
+    """Options, and the engine that they describe while it is open."""
 
     def _setup(self, options: Options, wing: W | None) -> None:
         self._options = options
@@ -46,36 +46,36 @@ class Opened(ABC, Generic[W]):
 
     @classmethod
     def from_options(cls, options: Options) -> Self:
-        """One with these options."""
+        """Create an instance with these options."""
         opened = cls.__new__(cls)
         opened._setup(options, None)
         return opened
 
     @property
     def options(self) -> Options:
-        """What it was asked to be."""
+        """Options that this object was created with."""
         return self._options
 
     @property
     def model(self) -> str:
-        """The model, as its user would name it."""
+        """Name of the model, as its user would write it."""
         return self._open().name
 
     @property
     def rows_run(self) -> int:
-        """How many texts its wing has run so far, for a progress bar; 0 if the wing does not count."""
+        """Number of texts that the engine has run so far, for a progress bar; 0 if it does not count them."""
         return getattr(self._wing, "rows_run", 0)
 
     def warm_up(self) -> None:
-        """Load the model now rather than on first use."""
+        """Load the model now instead of on first use."""
         wait(self._open().warm_up())
 
     async def awarm_up(self) -> None:
-        """`warm_up` for an event loop."""
+        """Run `warm_up` without blocking the event loop."""
         await asyncio.wrap_future(self._open().warm_up())
 
     def close(self) -> None:
-        """Give the model back; it is unloaded when nobody else holds it. Closing twice is fine."""
+        """Release the model. It is unloaded when no other object uses it. Closing twice is allowed."""
         with self._lock:
             self._closed = True
             wing, self._wing = self._wing, None
@@ -83,7 +83,7 @@ class Opened(ABC, Generic[W]):
             wing.close()
 
     async def aclose(self) -> None:
-        """`close` for an event loop."""
+        """Run `close` without blocking the event loop."""
         await asyncio.to_thread(self.close)
 
     def __enter__(self) -> Self:
@@ -103,7 +103,7 @@ class Opened(ABC, Generic[W]):
         await self.aclose()
 
     def __reduce__(self) -> tuple[Callable[[Options], Any], tuple[Options]]:
-        # The model stays behind: the copy shares it through the pool, or loads it where it arrives.
+        # The model is not pickled: the copy shares it through the pool, or loads it in its new process.
         return type(self).from_options, (self._options,)
 
     def __repr__(self) -> str:
@@ -117,7 +117,7 @@ class Opened(ABC, Generic[W]):
 
     @abstractmethod
     def _make_wing(self, options: Options) -> W:
-        """The wing for these options, with nothing loaded yet."""
+        """Create the engine for these options, with nothing loaded yet."""
 
     def _open(self) -> W:
         with self._lock:
@@ -129,7 +129,7 @@ class Opened(ABC, Generic[W]):
 
 
 def wait(future: Future[R]) -> R:
-    """The result; a caller that is interrupted while waiting withdraws its request."""
+    """Return the result of a future. If the caller is interrupted while waiting, cancel the request."""
     try:
         return future.result()
     except BaseException:

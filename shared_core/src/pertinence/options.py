@@ -1,4 +1,4 @@
-"""The one list of plain options that the core, every adapter and the command line share."""
+"""Plain options shared by the core, every adapter and the command line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DtypeName = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 Truncation = Literal["longest_first", "only_second"]
 
 _SECRETS = frozenset({"token", "api_key"})
-# What model_kwargs could say twice, or show: each is an option.
+# Names not allowed in model_kwargs, because each is an option: they could contradict it, or show a secret.
 _OWN_OPTIONS = frozenset({"dtype", "torch_dtype", "token", "use_auth_token", "revision", "trust_remote_code"})
 _CHOICES: dict[str, tuple[str, ...]] = {
     "score_kind": get_args(ScoreKindName),
@@ -35,7 +35,7 @@ _SWITCHES = ("trust_remote_code", "local_files_only")
 
 
 class OptionValues(TypedDict, total=False):
-    """`Options` as keyword arguments, less `model`."""
+    """`Options` as keyword arguments, without `model`."""
 
     top_k: int | None
     threshold: float | None
@@ -70,50 +70,51 @@ class OptionValues(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What can be asked of a reranker, as plain data.
+    """Options of a reranker, as plain data.
 
     Attributes:
-        model: a folder, a name on the hub, or None for the embedded default; with `base_url`, the
-            server's name for it.
+        model: a folder, a name on the hub, or None for the embedded default; with `base_url`, the server's
+            name for it.
         top_k: how many documents to keep; None keeps all.
         threshold: keep scores greater than or equal to it, before `top_k`; None keeps all.
-        score_kind: `probability` (sigmoid of one label, softmax of two), `logit` (the model's own
-            output), `raw` (the scale that the model's own settings declare, as
-            `sentence_transformers.CrossEncoder.predict` gives it, or that a server chose), or `auto`:
-            `probability` wherever it can be had, which for local models is always, else `raw`.
-        query_prefix: put before the query, after the prompt that the model's own settings may
-            have; likewise `query_suffix`, `document_prefix` and `document_suffix`.
-        device: `auto`, `cpu`, `cuda` (every card that is visible), `cuda:N` or `mps`; only the torch
-            backend leaves the CPU.
+        score_kind: `probability` (sigmoid of one label, softmax of two), `logit` (the model's own output),
+            `raw` (the scale that the model's own settings declare, as
+            `sentence_transformers.CrossEncoder.predict` gives it, or the scale of the server), or `auto`:
+            `probability` wherever it is available, which for local models is always, else `raw`.
+        query_prefix: text put before the query, after any prompt of the model's own settings; likewise
+            `query_suffix`, `document_prefix` and `document_suffix`.
+        device: `auto`, `cpu`, `cuda` (every visible GPU), `cuda:N` or `mps`; only the torch backend runs on
+            anything but the CPU.
         backend: `auto`, `torch`, `onnx` or `openvino`; `auto` is the fastest installed that can run the
             model.
         dtype: precision of the computation: `auto`, `float32`, `bfloat16`, `float16` or `int8`; `auto` is
-            float32, unless it was measured for this model and kind of processor that a faster one ranks
+            float32, unless a measurement for this model and kind of processor showed that a faster one ranks
             the same.
-        max_length: tokens of a pair, special tokens included; None takes the model's own limit.
-        truncation: `longest_first` cuts the longer of query and document, as sentence-transformers
-            does; `only_second` never cuts the query.
-        batch_tokens: tokens, padding included, that the model is given at once; None takes what suits
-            the device.
-        max_queued: documents that may wait for one model of this machine, over all its callers; a call
-            that would exceed it raises `OverloadedError`. None takes whatever comes.
+        max_length: maximum number of tokens of a pair, special tokens included; None takes the model's own
+            limit.
+        truncation: `longest_first` truncates the longer of query and document, as sentence-transformers does;
+            `only_second` never truncates the query.
+        batch_tokens: maximum number of tokens in a batch, padding included; None takes a value that suits the
+            device.
+        max_queued: maximum number of documents that may wait for one model of this machine, over all its
+            callers; a call that would exceed it raises `OverloadedError`. None sets no limit.
         trust_remote_code: run code that comes with the model.
         revision: branch, tag or commit on the hub.
         token: access token of the hub; never shown and never written out.
-        cache_folder: where downloads and converted models are kept.
+        cache_folder: folder for downloads and converted models.
         local_files_only: never look on the hub.
-        model_kwargs: further arguments for the loading of the torch model.
-        base_url: where a server is that scores in place of this machine; its path is kept as it is.
-        dialect: how that server speaks: a name, `auto` to ask it, or a JSON object that describes it;
-            no value is the one of the model's kind that most servers speak.
-        api_key: key of the server, never shown and never written out; without it, the environment's
-            PERTINENCE_API_KEY.
-        timeout: seconds that one call to the server may take in all, retries and waits included.
-        max_retries: how often a request is sent again that failed for a while only.
-        concurrency: requests that may be on their way at once.
-        headers: sent with every request; keys do not belong there.
-        verify: whether certificates are checked, or a file or folder with those to trust.
-        proxy: URL of a proxy; no value takes that of the environment.
+        model_kwargs: further arguments for loading the torch model.
+        base_url: URL of a server that scores instead of this machine; its path is kept unchanged.
+        dialect: request and response format of that server: a name, `auto` to ask the server, or a JSON
+            object that describes it; None takes the format that most servers support for this kind of model.
+        api_key: key of the server, never shown and never written out; without it, PERTINENCE_API_KEY of the
+            environment is used.
+        timeout: maximum number of seconds for one call to the server, retries and waits included.
+        max_retries: how often a request is sent again after a temporary failure.
+        concurrency: maximum number of requests in flight at once.
+        headers: headers sent with every request; keys are not allowed here.
+        verify: whether certificates are checked, or a file or folder of certificates to trust.
+        proxy: URL of a proxy; None takes the proxy of the environment.
     """
 
     model: str | None = None
@@ -178,21 +179,21 @@ class Options:
     def _require(self, name: str, *types: type) -> None:
         value = getattr(self, name)
         if not isinstance(value, types):
-            # A secret of the wrong type is still a secret: only its type is told.
+            # A secret of the wrong type is still a secret, so the message shows only its type.
             told = type(value).__name__ if name in _SECRETS else repr(value)
             raise OptionError(f"{name} cannot be {told}")
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
-        """The names of all options, in their order."""
+        """Return the names of all options, in order of declaration."""
         return tuple(item.name for item in fields(cls))
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
-        """Options from a mapping.
+        """Create options from a mapping.
 
         Raises:
-            OptionError: a name that is no option, or a value that it does not take.
+            OptionError: a name is not an option, or a value is not accepted.
         """
         known = cls.names()
         for name in values:
@@ -201,11 +202,11 @@ class Options:
         return cls(**values)
 
     def with_(self, **changes: Any) -> Self:
-        """The same options with some of them changed."""
+        """Return a copy of these options with some of them changed."""
         return self.of({**{name: getattr(self, name) for name in self.names()}, **changes})
 
     def __reduce__(self) -> tuple[Any, tuple[dict[str, Any]]]:
-        # A pickle is a file on somebody's disk: secrets stay behind.
+        # A pickle is a file on disk, so it holds no secrets.
         return type(self).of, (self.to_dict(),)
 
     def __copy__(self) -> Self:
@@ -215,14 +216,14 @@ class Options:
         return self
 
     def to_dict(self) -> dict[str, Any]:
-        """The options as JSON-able data, without their secrets."""
+        """Return the options as JSON-able data, without secrets."""
         return {name: getattr(self, name) for name in self.names() if name not in _SECRETS}
 
     def to_json(self) -> str:
-        """The options as one line of JSON, without their secrets."""
+        """Return the options as one line of JSON, without secrets."""
         return json.dumps(self.to_dict(), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Options from what `to_json` wrote."""
+        """Create options from the output of `to_json`."""
         return cls.of(json.loads(text))

@@ -1,4 +1,4 @@
-"""Order, ties, threshold and `top_k`: from scores to a ranking (pure)."""
+"""Conversion of scores to a ranking: order, ties, threshold and `top_k` (pure)."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class RankedDocument(Generic[T]):
-    """One document that was kept.
+    """Document that was kept, with its score.
 
     Attributes:
-        index: its place in the list that was handed in, from 0.
+        index: its index in the input list, from 0.
         score: its score, a Python float.
-        document: the object that was handed in, untouched.
+        document: the input object, unchanged.
     """
 
     index: int
@@ -43,23 +43,23 @@ class RankedDocument(Generic[T]):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Ranking(Sequence[RankedDocument[T]], Generic[T]):
-    """The kept documents, best first; a sequence of `RankedDocument`.
+    """Kept documents, best first, as a sequence of `RankedDocument`.
 
     Attributes:
-        query: the query they were scored for.
+        query: the query that the documents were scored for.
         model: the model that scored them.
-        score_kind: what the scores are: `probability`, `logit` or `raw`.
-        items: the kept documents, best first; equal scores keep the order they came in.
-        total: how many documents were scored, kept or not.
-        truncated: how many of them were cut to fit the model; None if a server may have cut some and
-            does not tell.
-        empty: how many had no text.
-        repaired: how many held a lone surrogate, replaced by U+FFFD.
-        query_truncated: the query itself was cut to fit the model.
-        usage: what a server says it counted, such as `total_tokens`; empty for a model of this machine.
-        dtype: the precision that a model of this machine computed in, such as `float32`. That may be another
-            than was asked for, where the processor has no products of that one (docs/precision.md). None for
-            a server, and where nothing was computed.
+        score_kind: kind of the scores: `probability`, `logit` or `raw`.
+        items: the kept documents, best first; equal scores keep the input order.
+        total: number of documents that were scored, kept or not.
+        truncated: number of documents truncated to fit the model; None if a server may have truncated some
+            and does not report it.
+        empty: number of documents without text.
+        repaired: number of documents with a lone surrogate, which was replaced by U+FFFD.
+        query_truncated: True if the query itself was truncated to fit the model.
+        usage: counts that a server reports, such as `total_tokens`; empty for a model on this machine.
+        dtype: precision that a model on this machine computed in, such as `float32`. It may differ from the
+            requested one if the processor has no multiplication in that precision (docs/precision.md). None
+            for a server, and if nothing was computed.
     """
 
     query: str
@@ -95,17 +95,19 @@ class Ranking(Sequence[RankedDocument[T]], Generic[T]):
 
     @property
     def documents(self) -> list[T]:
-        """The kept documents, best first."""
+        """Kept documents, best first."""
         return [item.document for item in self.items]
 
     @property
     def scores(self) -> list[float]:
-        """Their scores, highest first."""
+        """Scores of the kept documents, highest first."""
         return [item.score for item in self.items]
 
     @property
     def notes(self) -> list[str]:
-        """What a reader of the scores should know of the texts behind them, in words; mostly nothing."""
+        """Sentences on texts that were, or may have been, truncated, and on empty or repaired ones; usually
+        none.
+        """
         return notes_on(self.total, truncated=self.truncated, empty=self.empty, repaired=self.repaired)
 
 
@@ -115,7 +117,11 @@ def _brief(document: object) -> str:
 
 
 def check_top_k(top_k: object, name: str = "top_k") -> int | None:
-    """`top_k` itself (None keeps all), or an error that names the option and the value."""
+    """Return `top_k` as an int or None (keep all).
+
+    Raises:
+        OptionError: the value is not a whole number > 0; the message names the option and the value.
+    """
     if top_k is None:
         return None
     if isinstance(top_k, bool) or not isinstance(top_k, SupportsIndex):
@@ -126,7 +132,11 @@ def check_top_k(top_k: object, name: str = "top_k") -> int | None:
 
 
 def check_threshold(threshold: object, name: str = "threshold") -> float | None:
-    """`threshold` as a float (None keeps all), or an error that names the option and the value."""
+    """Return `threshold` as a float or None (keep all).
+
+    Raises:
+        OptionError: the value is not a number, or is out of range; the message names the option.
+    """
     if threshold is None:
         return None
     if isinstance(threshold, bool) or not isinstance(threshold, Real) or threshold != threshold:
@@ -144,10 +154,11 @@ def order(
     threshold: float | None = None,
     kind: ScoreKindName | None = None,
 ) -> list[int]:
-    """Indices of the kept scores, highest first; ties keep the input order.
+    """Return the indices of the kept scores, highest first; ties keep the input order.
 
-    The threshold (scores equal to it stay) is on the scale `kind` and applied before `top_k`. Logits
-    are sorted as such even if probabilities are asked for, which round to one where logits still differ.
+    The threshold is on the scale `kind` and applied before `top_k`. Scores equal to it are kept. Logits are
+    sorted as logits even if probabilities are requested: different logits can round to the same probability
+    of 1.
     """
     indices: list[int] = np.argsort(-scores.values, kind="stable").tolist()
     if threshold is not None:
@@ -166,7 +177,7 @@ def rank_scores(
     top_k: int | None = None,
     threshold: float | None = None,
 ) -> Ranking[T]:
-    """The ranking of `documents` by `scores`, which are in their order; shown on the scale `kind`.
+    """Rank `documents` by `scores`, which are in the same order. The result shows scores on the scale `kind`.
 
     Raises:
         ScoreError: there is not one finite score per document.
@@ -194,10 +205,11 @@ def rank_scores(
 
 
 def check_scores(scores: Scores, count: int, model: str) -> None:
-    """Refuse anything but one finite score per document, whichever scorer it comes from.
+    """Check that there is exactly one finite score per document, for scores of any scorer.
 
     Raises:
-        ScoreError: it names the first document at fault.
+        ScoreError: the number of scores is wrong, or one is not finite; the message names the first such
+            document.
     """
     if scores.values.shape != (count,):
         raise ScoreError(f"{model} gave scores of shape {scores.values.shape} for {count} documents")

@@ -1,4 +1,4 @@
-"""`Reranker`: documents in order of relevance to a query, synchronously or not."""
+"""`Reranker`: puts documents in order of relevance to a query, synchronously or asynchronously."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class _Job(Generic[T]):
-    """One query on its way: what to make of the scores when they come."""
+    """Submitted query, with everything needed to turn its scores into a ranking."""
 
     query: str
     documents: tuple[T, ...]
@@ -54,19 +54,19 @@ class _Job(Generic[T]):
 
 
 class Reranker(Opened[Scorer]):
-    """Puts documents in order of relevance to a query.
+    """Reranker: puts documents in order of relevance to a query.
 
-    With `base_url`, a server scores. Otherwise the model is loaded on first use (or by `warm_up`) and
-    shared with every other reranker of this process that names the same one. All methods may be called
-    from any thread and any event loop.
+    With `base_url`, a server scores. Otherwise the model is loaded on first use (or by `warm_up`) and shared
+    with every other reranker of this process that names the same model. All methods may be called from any
+    thread and any event loop.
 
     Args:
-        model: a folder, a name on the hub, or None for the embedded default; with `base_url`, the
-            server's name for it.
+        model: a folder, a name on the hub, or None for the embedded default; with `base_url`, the server's
+            name for it.
         **options: every field of `pertinence.integration.Options`.
 
     Raises:
-        OptionError: an option that does not exist, or a value that it does not take.
+        OptionError: an option does not exist, or a value is not accepted.
     """
 
     def __init__(self, model: str | os.PathLike[str] | None = None, **options: Unpack[OptionValues]) -> None:
@@ -74,9 +74,9 @@ class Reranker(Opened[Scorer]):
 
     @classmethod
     def from_scorer(cls, scorer: Scorer, options: Options | None = None) -> Self:
-        """A reranker over a scorer of your own, which it closes when it is closed.
+        """Create a reranker over your own scorer. Closing the reranker closes the scorer.
 
-        Of the options, those that say how to rank are used: affixes, kind, `top_k`, `threshold`.
+        Only the options that control ranking are used: prefixes, suffixes, score kind, `top_k`, `threshold`.
         """
         reranker = cls.__new__(cls)
         reranker._setup(options or Options(), scorer)
@@ -86,7 +86,7 @@ class Reranker(Opened[Scorer]):
         super()._setup(options, wing)
         self._owns_scorer = wing is not None
         if wing is None and options.base_url is not None:
-            self._open()  # so that an unknown dialect, say, is told now: nothing is sent yet
+            self._open()  # report errors such as an unknown dialect now; nothing is sent yet
 
     def rank(
         self,
@@ -97,19 +97,19 @@ class Reranker(Opened[Scorer]):
         *,
         text: Callable[[T], str] | None = None,
     ) -> Ranking[T]:
-        """The documents in order of relevance, best first; ties keep the order they came in.
+        """Put documents in order of relevance, best first; ties keep the input order.
 
         Args:
-            query: what is asked.
+            query: the query.
             documents: strings, or objects from which `text` reads a string.
             top_k: how many to keep; None takes the reranker's own `top_k`.
             threshold: keep scores greater than or equal to it; None takes the reranker's own.
-            text: gives the text of a document; not needed for strings.
+            text: function that returns the text of a document; not needed for strings.
 
         Raises:
             InputError: the query is empty, a document is not a string, or a value is out of range.
             ModelError: the model cannot be found or loaded.
-            EndpointError: the server cannot be reached, refuses, or fails.
+            EndpointError: the server cannot be reached, rejects the request, or fails.
             ScoreError: there is not one finite score per document.
             OverloadedError: more than `max_queued` documents would wait for the model.
             ClosedError: the reranker was closed.
@@ -126,7 +126,7 @@ class Reranker(Opened[Scorer]):
         *,
         text: Callable[[T], str] | None = None,
     ) -> Ranking[T]:
-        """`rank` for an event loop, which stays free meanwhile; cancelling it withdraws the work."""
+        """Run `rank` without blocking the event loop. Cancelling the task withdraws the request."""
         job = self._job(query, documents, top_k, threshold, text)
         return job.finish(await asyncio.wrap_future(job.future))
 
@@ -139,9 +139,9 @@ class Reranker(Opened[Scorer]):
         *,
         text: Callable[[T], str] | None = None,
     ) -> list[Ranking[T]]:
-        """One ranking per query; `documents` holds one list per query.
+        """Rank one list of documents per query; `documents` holds the lists in the order of the queries.
 
-        All queries are handed to the model at once, so that short lists share its batches.
+        All queries are submitted at once, so that short lists share the model's batches.
         """
         jobs: list[_Job[T]] = []
         try:
@@ -161,7 +161,7 @@ class Reranker(Opened[Scorer]):
         *,
         text: Callable[[T], str] | None = None,
     ) -> list[Ranking[T]]:
-        """`rank_many` for an event loop."""
+        """Run `rank_many` without blocking the event loop."""
         jobs: list[_Job[T]] = []
         try:
             jobs.extend(self._jobs(queries, documents, top_k, threshold, text))
@@ -173,14 +173,14 @@ class Reranker(Opened[Scorer]):
         return [job.finish(each) for job, each in zip(jobs, scores, strict=True)]
 
     def score(self, query: str, documents: Sequence[T], *, text: Callable[[T], str] | None = None) -> Float32:
-        """Float32 scores of shape (documents,), in input order."""
+        """Return the scores as float32 of shape (documents,), in input order."""
         job = self._job(query, documents, None, None, text)
         return job.values(wait(job.future))
 
     async def ascore(
         self, query: str, documents: Sequence[T], *, text: Callable[[T], str] | None = None
     ) -> Float32:
-        """`score` for an event loop."""
+        """Run `score` without blocking the event loop."""
         job = self._job(query, documents, None, None, text)
         return job.values(await asyncio.wrap_future(job.future))
 
@@ -226,7 +226,10 @@ class Reranker(Opened[Scorer]):
         threshold: float | None,
         text: Callable[[T], str] | None,
     ) -> Iterator[_Job[T]]:
-        """One job per query, queued one by one, once all of them are known to be good."""
+        """Yield one submitted job per query.
+
+        All queries and documents are checked before the first query is submitted.
+        """
         kept, least = check_top_k(top_k), check_threshold(threshold)
         lists = check_documents(documents)
         asked = check_documents(queries)
@@ -263,7 +266,7 @@ class Reranker(Opened[Scorer]):
 
 
 def _nothing(options: Options) -> Future[Scores]:
-    """The answer to a query without documents, which needs no model."""
+    """Return the answer to a query without documents, which needs no model."""
     future: Future[Scores] = Future()
     kind: ScoreKind = "probability" if options.score_kind == "auto" else options.score_kind
     future.set_result(Scores(values=np.empty(0, dtype=np.float32), kind=kind))

@@ -1,4 +1,4 @@
-"""The one protocol that both wings speak: a query and texts go in, a future of scores comes out."""
+"""`Scorer`, the protocol of both engines: takes a query and texts, returns a future of scores."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pertinence.errors import InputError
 __all__ = ["SCORE_KINDS", "Float32", "ScoreKind", "ScoreKindName", "Scorer", "Scores", "notes_on", "sigmoid"]
 
 ScoreKind = Literal["probability", "logit", "raw"]
-# What may be asked for; what comes back says which kind it is.
+# Kinds that a caller may request; the returned scores state their actual kind.
 ScoreKindName = Literal["auto", "probability", "logit", "raw"]
 SCORE_KINDS: tuple[ScoreKind, ...] = get_args(ScoreKind)
 Float32 = npt.NDArray[np.float32]
@@ -23,19 +23,19 @@ Float32 = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """One score per text, in input order, and what had to be done to the texts to get them.
+    """Scores, one per text, in input order, with counts of texts that were truncated, empty or repaired.
 
     Attributes:
         values: float32 array of shape (texts,).
-        kind: what the values are: `logit` (the model's own output), `probability` (its sigmoid, or
-            the softmax of two labels) or `raw` (the scale that the model or the server chose).
-        truncated: how many texts were cut to fit the model; None if a server may have cut some and
-            does not tell.
-        empty: how many texts had nothing in them; they are scored like any other.
-        repaired: how many texts held a lone surrogate, which no encoding can carry, replaced by U+FFFD.
-        query_truncated: the query itself was cut.
-        usage: what a server says it counted, such as `total_tokens`; empty for a model of this machine.
-        dtype: the precision that a model of this machine computed in, such as `float32`; None for a server.
+        kind: kind of the values: `logit` (the model's own output), `probability` (its sigmoid, or the softmax
+            of two labels) or `raw` (the scale that the model or the server chose).
+        truncated: number of texts truncated to fit the model; None if a server may have truncated some and
+            does not report it.
+        empty: number of texts that are empty or only whitespace; they are scored like any other.
+        repaired: number of texts with a lone surrogate, which no encoding can carry, replaced by U+FFFD.
+        query_truncated: True if the query itself was truncated.
+        usage: counts that a server reports, such as `total_tokens`; empty for a model on this machine.
+        dtype: precision that a model on this machine computed in, such as `float32`; None for a server.
     """
 
     values: Float32
@@ -48,7 +48,7 @@ class Scores:
     dtype: str | None = None
 
     def to(self, kind: ScoreKindName) -> Scores:
-        """The same scores on another scale; `auto` is `probability` where it can be had.
+        """Convert the scores to another scale; `auto` gives `probability` if it is available.
 
         Raises:
             InputError: the scale of these scores is not known well enough to convert them.
@@ -61,33 +61,36 @@ class Scores:
 
 
 class Scorer(Protocol):
-    """Maps a query and texts to one float per text; local, remote or composed of other scorers."""
+    """Mapping of a query and texts to one float per text; local, remote or composed of other scorers."""
 
     @property
     def name(self) -> str:
-        """The model, as its user would name it."""
+        """Name of the model, as its user would write it."""
 
     def submit(self, query: str, texts: Sequence[str]) -> Future[Scores]:
-        """Take the request and return at once, without loading, tokenising or waiting.
+        """Accept the request and return at once, without loading, tokenizing or waiting.
 
-        Cancelling the future withdraws the request: what has not been computed never will be.
+        Cancelling the future withdraws the request: texts that have not been scored yet never will be.
         """
 
     def warm_up(self) -> Future[None]:
-        """Load what scoring needs, ahead of the first request."""
+        """Load everything that scoring needs, before the first request."""
 
     def close(self) -> None:
-        """Give back what is held; requests that wait are answered with `ClosedError`."""
+        """Release all resources; waiting requests fail with `ClosedError`."""
 
 
 def sigmoid(logits: Float32) -> Float32:
-    """`1 / (1 + exp(-x))`, computed without overflow at either end; float32 in and out."""
+    """Compute `1 / (1 + exp(-x))` without overflow at either end; float32 in and out."""
     small = np.exp(-np.abs(logits))
     return np.where(logits >= 0, 1 / (1 + small), small / (1 + small)).astype(np.float32)
 
 
 def notes_on(total: int, *, truncated: int | None, empty: int, repaired: int) -> list[str]:
-    """What was done to so many texts, in words; see `Scores` for what is counted."""
+    """Return one sentence per count that is not zero, out of `total` texts; see `Scores` for the counts.
+
+    If `truncated` is None, a sentence states that the server does not report truncation.
+    """
     untold = "the server does not tell whether it cut long texts"
     counted = {
         "cut to fit the model": truncated or 0,

@@ -1,4 +1,4 @@
-"""What may be scored: checks that name the item at fault, before any model runs (pure)."""
+"""Checks of queries and documents that name the invalid item before any model runs (pure)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def check_query(query: object) -> str:
-    """The query itself, or an error: a query must be a string with something in it."""
+    """Return the query, or raise an error if it is not a string, is empty or is only whitespace."""
     if not isinstance(query, str):
         raise InputError(f"query must be a string, not {type(query).__name__}")
     if is_empty(query):
@@ -23,10 +23,11 @@ def check_query(query: object) -> str:
 
 
 def check_documents(documents: Iterable[T]) -> tuple[T, ...]:
-    """The documents as they are now: what the caller does to the list later changes nothing.
+    """Return the documents as a tuple, so that later changes to the caller's list have no effect.
 
     Raises:
-        InputError: it is one text, a set or a mapping, which have no order, or nothing to go through.
+        InputError: the argument is a single text, a set or a mapping (which have no order), or is not
+            iterable.
     """
     if isinstance(documents, str | bytes | Set | Mapping):
         raise InputError(f"documents must be a sequence of texts, not {type(documents).__name__}")
@@ -37,9 +38,9 @@ def check_documents(documents: Iterable[T]) -> tuple[T, ...]:
 
 
 def check_texts(texts: Sequence[object]) -> list[str]:
-    """The texts as a list, or an error that names the first that is not a string.
+    """Return the texts as a list, or raise an error that names the first one that is not a string.
 
-    An empty text is accepted: one blank chunk must not fail the query it came with.
+    An empty text is accepted: one blank chunk must not fail the whole query.
     """
     if isinstance(texts, str | bytes):
         raise InputError("documents must be a sequence of texts, not one text")
@@ -52,24 +53,24 @@ def check_texts(texts: Sequence[object]) -> list[str]:
 
 
 def extract_texts(documents: Sequence[T], text: Callable[[T], str] | None) -> list[str]:
-    """One text per document: the document itself, or what `text` reads from it.
+    """Return one text per document: the document itself, or the result of `text`.
 
     Raises:
-        InputError: a document is not a string, or `text` gave something else; its index is named.
+        InputError: a document, or a result of `text`, is not a string; the message names its index.
     """
     return check_texts(documents if text is None else [text(document) for document in documents])
 
 
 def is_empty(text: str) -> bool:
-    """Whether there is nothing in it to judge."""
+    """Return True if the text is empty or only whitespace."""
     return not text or text.isspace()
 
 
 @dataclass(frozen=True)
 class Affixed(Sequence[str]):
-    """Texts with something put before and after each, joined only where they are read.
+    """Texts with a prefix and a suffix, joined only when a text is read.
 
-    Whoever queues a request pays for none of it: that is the tokenising thread's work.
+    So the caller who queues a request does not pay for the joining; the tokenizing thread does it.
     """
 
     prefix: str
@@ -90,7 +91,7 @@ class Affixed(Sequence[str]):
 
 
 def repair(text: str) -> tuple[str, bool]:
-    """The text with every lone surrogate replaced by U+FFFD, and whether there was one."""
+    """Replace every lone surrogate by U+FFFD. Return the text, and True if there was one."""
     if text.isascii():
         return text, False
     try:

@@ -1,4 +1,4 @@
-"""The protocol behind `Embedder`: texts and their role go in, a future of vectors comes out."""
+"""`Vectoriser`, the protocol behind `Embedder`: takes texts and their role, returns a future of vectors."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ Role = Literal["query", "document"]
 PrecisionName = Literal["float32", "int8", "uint8", "binary", "ubinary"]
 Vectors = npt.NDArray[np.float32 | np.int8 | np.uint8]
 
-# Below such a length a vector is taken for zero, as torch's `normalize` does.
+# A vector shorter than this counts as zero, as in torch's `normalize`.
 _LEAST_LENGTH = np.float32(1e-12)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Embeddings:
-    """One vector per text, in input order, and what had to be done to the texts to get them.
+    """Vectors, one per text, in input order, with counts of texts that were truncated, empty or repaired.
 
     Attributes:
-        values: array of shape (texts, dims); float32, unless another precision was asked for.
-        truncated: how many texts were cut to fit the model; None if a server does not tell.
-        empty: how many texts had nothing in them; they are embedded like any other.
-        repaired: how many texts held a lone surrogate, replaced by U+FFFD.
-        usage: what a server says it counted, such as `total_tokens`; empty for a model of this machine.
+        values: array of shape (texts, dims); float32, unless another precision was requested.
+        truncated: number of texts truncated to fit the model; None if a server does not report it.
+        empty: number of texts that are empty or only whitespace; they are embedded like any other.
+        repaired: number of texts with a lone surrogate, replaced by U+FFFD.
+        usage: counts that a server reports, such as `total_tokens`; empty for a model on this machine.
     """
 
     values: Vectors
@@ -43,45 +43,53 @@ class Embeddings:
 
     @property
     def notes(self) -> list[str]:
-        """What a reader of the vectors should know of the texts behind them, in words; mostly nothing."""
+        """Sentences on texts that were, or may have been, truncated, and on empty or repaired ones; usually
+        none.
+        """
         total = len(self.values)
         return notes_on(total, truncated=self.truncated, empty=self.empty, repaired=self.repaired)
 
 
 class Vectoriser(Protocol):
-    """Maps texts to vectors; local, remote or composed of others."""
+    """Mapping of texts to vectors; local, remote or composed of others."""
 
     @property
     def name(self) -> str:
-        """The model, as its user would name it."""
+        """Name of the model, as its user would write it."""
 
     @property
     def dims(self) -> int:
-        """Numbers per vector. It may have to look for the model's files: not for an event loop."""
+        """Number of elements per vector.
+
+        Reading it may look up the model's files, so do not do it in an event loop.
+        """
 
     def prompt(self, role: Role) -> str:
-        """What the model's own settings put before a text of this role; it may look for files too."""
+        """Return the text that the model's own settings put before a text of this role.
+
+        It may look up the model's files too.
+        """
 
     def submit(self, role: Role, texts: Sequence[str]) -> Future[Embeddings]:
-        """Take the request, of one text at least, and return at once, as `Scorer.submit` does.
+        """Accept the request, of at least one text, and return at once, as `Scorer.submit` does.
 
-        Cancelling the future withdraws the request: what has not been computed never will be.
+        Cancelling the future withdraws the request: texts that have not been embedded yet never will be.
         """
 
     def warm_up(self) -> Future[None]:
-        """Load what embedding needs, ahead of the first request."""
+        """Load everything that embedding needs, before the first request."""
 
     def close(self) -> None:
-        """Give back what is held; requests that wait are answered with `ClosedError`."""
+        """Release all resources; waiting requests fail with `ClosedError`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """What becomes of a model's vectors before they are given out, in sentence-transformers' order.
+    """Post-processing of a model's vectors before they are returned, in the order of sentence-transformers.
 
     Attributes:
-        width: numbers that are kept of a vector.
-        normalise: bring vectors to length 1 before the cut, after it, or not at all.
+        width: number of elements kept of a vector.
+        normalise: scale vectors to length 1 before the truncation, after it, or not at all.
         precision: as in `EmbedderOptions`.
         ranges: as in `EmbedderOptions`.
     """
@@ -99,11 +107,11 @@ class Form:
 
     @property
     def dims(self) -> int:
-        """Numbers per vector as it is given out: bits go eight to a number."""
+        """Number of elements per returned vector; binary precisions pack eight bits into one."""
         return -(-self.width // 8) if self.precision.endswith("binary") else self.width
 
     def of(self, rows: Float32) -> Vectors:
-        """Vectors of shape (texts, dims) from rows of shape (texts, numbers)."""
+        """Return vectors of shape (texts, dims) for rows of shape (texts, elements)."""
         if self.normalise == "before":
             rows = unit(rows)
         rows = rows[:, : self.width]
@@ -112,7 +120,7 @@ class Form:
         return np.ascontiguousarray(rows) if self.precision == "float32" else self._quantised(rows)
 
     def _quantised(self, rows: Float32) -> Vectors:
-        """As `sentence_transformers.util.quantize_embeddings` does, with given ranges."""
+        """Quantize as `sentence_transformers.util.quantize_embeddings` does, with the given ranges."""
         if self.ranges is None:
             bits: npt.NDArray[np.uint8] = np.packbits(rows > 0, axis=-1)
             return bits if self.precision == "ubinary" else (bits ^ 128).view(np.int8)
@@ -125,14 +133,17 @@ class Form:
 
 
 def number_of(precision: PrecisionName) -> type[np.float32 | np.int8 | np.uint8]:
-    """The type of the numbers of a vector in this precision."""
+    """Return the number type of a vector's elements in this precision."""
     if precision == "float32":
         return np.float32
     return np.uint8 if precision.startswith("u") else np.int8
 
 
 def unit(rows: Float32) -> Float32:
-    """The rows of shape (texts, numbers), each divided by its length; one of zeros stays as it is."""
+    """Divide each row of an array of shape (texts, elements) by its length.
+
+    A row of zeros stays unchanged.
+    """
     lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float32))
     unit_rows: Float32 = rows / np.maximum(lengths, _LEAST_LENGTH)[:, None]
     return unit_rows

@@ -1,4 +1,7 @@
-"""Pertinence in LangChain: documents reranked and embedded here or by a server, synchronously or not."""
+"""Pertinence for LangChain: reranks and embeds documents, synchronously or asynchronously.
+
+The model runs on this machine or behind a server.
+"""
 
 from __future__ import annotations
 

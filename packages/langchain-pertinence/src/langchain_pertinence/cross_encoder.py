@@ -1,4 +1,4 @@
-"""`PertinenceCrossEncoder`: scores of pairs, for whatever takes LangChain's `BaseCrossEncoder`."""
+"""`PertinenceCrossEncoder`: scores pairs, for any consumer of LangChain's `BaseCrossEncoder`."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ __all__ = ["PertinenceCrossEncoder"]
 
 
 class PertinenceCrossEncoder(SecretFields, RerankerFields, BaseCrossEncoder):
-    """Scores (query, text) pairs; to rerank documents, `PertinenceRerank` is the shorter way."""
+    """Cross-encoder that scores (query, text) pairs. To rerank documents, `PertinenceRerank` is simpler."""
 
     def score(self, text_pairs: list[tuple[str, str]]) -> list[float]:
-        """One score per (query, text) pair, in the order of the pairs; the queries may differ.
+        """Return one score per (query, text) pair, in the order of the pairs; the queries may differ.
 
         Raises:
-            InputError: a query is empty, or a text is not a string; the pair's place is named, from 0.
+            InputError: a query is empty, or a text is not a string; the message names the pair's 0-based
+                index.
             ModelError: the model cannot be found or loaded.
-            EndpointError: the server cannot be reached, refuses, or fails.
+            EndpointError: the server cannot be reached, rejects the request, or fails.
         """
         places: dict[str, list[int]] = {}
         for place, pair in enumerate(text_pairs):
@@ -39,7 +40,7 @@ class PertinenceCrossEncoder(SecretFields, RerankerFields, BaseCrossEncoder):
 
 
 def _query(place: int, pair: Any) -> str:
-    """The query of a pair that can be scored."""
+    """Check a pair and return its query."""
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise InputError(f"pair {place} must be a query and a text")
     query, text = pair

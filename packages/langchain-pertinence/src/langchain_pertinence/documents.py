@@ -1,4 +1,4 @@
-"""What the components that rerank documents share: what is read of them, the traced step, the copies."""
+"""Common base of the components that rerank documents: the text to read, the traced step, the copies."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["DocumentFields"]
 
 
 class DocumentFields(SecretFields, RerankerFields):
-    """The fields of a component that reranks documents.
+    """Fields of a component that reranks documents.
 
     Attributes:
-        threshold: keep scores greater than or equal to it, before any count; None keeps all.
-        metadata_fields: metadata that the model reads before a document's text, where it is not None.
-        metadata_separator: what stands between those and the text.
+        threshold: keep scores greater than or equal to it, before `top_n` or `k`; None keeps all.
+        metadata_fields: metadata that the model reads before a document's text, if it is not None.
+        metadata_separator: separator between those metadata and the text.
     """
 
     threshold: float | None = None
@@ -39,7 +39,10 @@ class DocumentFields(SecretFields, RerankerFields):
     def _step(
         self, options: Options, documents: Sequence[Document], query: str, callbacks: Callbacks, name: str
     ) -> list[Document]:
-        """Copies of the kept documents, best first; the step is a run of this name in every trace."""
+        """Return copies of the kept documents, best first.
+
+        Every trace shows the step as a run with this name.
+        """
         model = self._handle.reranker(options).model
         with traced(callbacks, query, name=name, model=model) as run:
             own = _check_documents(documents)
@@ -53,7 +56,10 @@ class DocumentFields(SecretFields, RerankerFields):
     async def _astep(
         self, options: Options, documents: Sequence[Document], query: str, callbacks: Callbacks, name: str
     ) -> list[Document]:
-        """`_step` for an event loop, without a thread; cancelling it withdraws the work."""
+        """Run `_step` without blocking the event loop and without a thread.
+
+        Cancelling the task withdraws the request.
+        """
         model = self._handle.reranker(options).model
         async with atraced(callbacks, query, name=name, model=model) as run:
             own = _check_documents(documents)
@@ -65,7 +71,10 @@ class DocumentFields(SecretFields, RerankerFields):
         return kept
 
     def _reader(self) -> Callable[[Any], Any]:
-        """What the model reads of a document, of a plain text, or of what is neither: the core refuses it."""
+        """Return a function that reads the text of a document.
+
+        It returns any other object unchanged: the core accepts strings and rejects the rest.
+        """
         fields = check_fields(self.metadata_fields)
         separator = _check_separator(self.metadata_separator)
 

@@ -1,4 +1,4 @@
-"""What LangChain users expect of the fields that hold secrets: the environment, where nothing is given."""
+"""Secret fields with LangChain's usual defaults: values from environment variables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ __all__ = ["SecretFields"]
 
 
 class SecretFields(BaseModel):
-    """The `token` from `HF_TOKEN`, the `api_key` from `PERTINENCE_API_KEY`; neither is ever written out."""
+    """Fields `token` (default from `HF_TOKEN`) and `api_key` (default from `PERTINENCE_API_KEY`).
+
+    Neither is ever written out.
+    """
 
     token: SecretStr | None = Field(default_factory=secret_from_env("HF_TOKEN", default=None), exclude=True)
     api_key: SecretStr | None = Field(

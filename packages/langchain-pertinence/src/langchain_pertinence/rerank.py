@@ -1,4 +1,4 @@
-"""`PertinenceRerank`: documents in order of relevance, for `ContextualCompressionRetriever` and alone."""
+"""`PertinenceRerank`: document reranker for `ContextualCompressionRetriever` or standalone use."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["PertinenceRerank"]
 
 
 class PertinenceRerank(DocumentFields, BaseDocumentCompressor):
-    """Puts documents in order of relevance to a query and keeps the best.
+    """Document compressor that puts documents in order of relevance to a query and keeps the best.
 
-    The model is loaded on first use and shared with every other component of this process that names
-    the same one. One instance may serve any number of threads and event loops at once.
+    The model is loaded on first use and shared with every other component of this process that names the same
+    model. One instance may serve any number of threads and event loops at once.
 
         reranker = PertinenceRerank(top_n=3)
         retriever = ContextualCompressionRetriever(base_compressor=reranker, base_retriever=retriever)
@@ -34,22 +34,25 @@ class PertinenceRerank(DocumentFields, BaseDocumentCompressor):
     def compress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
     ) -> list[Document]:
-        """Copies of the kept documents, best first, with their score in `metadata["relevance_score"]`.
+        """Return copies of the kept documents, best first, with their score in `metadata["relevance_score"]`.
 
-        The step is a retriever run of its own in every trace: the model's name, how many documents were
-        given, kept and cut short, and, with the documents, the scores.
+        Every trace shows the step as a retriever run of its own. The run holds the model's name, how many
+        documents were given, kept and truncated, and the kept documents with their scores.
 
         Raises:
             InputError: the query is empty, or a document has no text.
             ModelError: the model cannot be found or loaded.
-            EndpointError: the server cannot be reached, refuses, or fails.
+            EndpointError: the server cannot be reached, rejects the request, or fails.
         """
         return self._step(self._options(), documents, query, callbacks, type(self).__name__)
 
     async def acompress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
     ) -> list[Document]:
-        """`compress_documents` for an event loop, without a thread; cancelling it withdraws the work."""
+        """Run `compress_documents` without blocking the event loop and without a thread.
+
+        Cancelling the task withdraws the request.
+        """
         return await self._astep(self._options(), documents, query, callbacks, type(self).__name__)
 
     def rerank(
@@ -60,11 +63,11 @@ class PertinenceRerank(DocumentFields, BaseDocumentCompressor):
         top_n: int | None = None,
         threshold: float | None = None,
     ) -> list[dict[str, Any]]:
-        """The order and the scores alone: `{"index": 4, "relevance_score": 0.93}` per kept document.
+        """Return only the order and the scores: `{"index": 4, "relevance_score": 0.93}` per kept document.
 
         Args:
-            documents: texts or documents; `index` is the place in this list, from 0.
-            query: what is asked.
+            documents: texts or documents; `index` is the index in this list, from 0.
+            query: the query.
             top_n: how many to keep; None takes the component's own.
             threshold: keep scores greater than or equal to it; None takes the component's own.
         """
@@ -79,11 +82,11 @@ class PertinenceRerank(DocumentFields, BaseDocumentCompressor):
         top_n: int | None = None,
         threshold: float | None = None,
     ) -> list[dict[str, Any]]:
-        """`rerank` for an event loop."""
+        """Run `rerank` without blocking the event loop."""
         options = self._options(top_n=top_n, threshold=threshold)
         return self._plain(await self._handle.arank(options, query, documents, text=self._reader()))
 
     def _plain(self, ranking: Ranking[str | Document]) -> list[dict[str, Any]]:
-        # Places and scores have no room for what was done to the texts: the log tells it.
+        # The result cannot carry notes on the texts (truncated, empty, repaired), so they are logged.
         self._handle.log_notes(ranking)
         return [{"index": item.index, "relevance_score": item.score} for item in ranking]

@@ -1,4 +1,4 @@
-"""`PertinenceRetriever`: any retriever, with what it finds put in order of relevance."""
+"""`PertinenceRetriever`: wrapper of any retriever that reranks the documents it finds."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from pertinence.integration import Options, check_query
 
 __all__ = ["PertinenceRetriever"]
 
-# The step has the name in a trace that it would have behind any other retriever.
+# In a trace, the rerank step has the same name as behind any other retriever.
 _STEP = PertinenceRerank.__name__
 
 
 class PertinenceRetriever(DocumentFields, BaseRetriever):
-    """Asks another retriever, and puts what it finds in order of relevance.
+    """Retriever that queries another retriever and puts the documents it finds in order of relevance.
 
-    How many candidates there are to choose from is that retriever's business: let it fetch a few dozen,
-    and keep a handful of them here.
+    The other retriever determines the number of candidates. Let it fetch a few dozen, and keep a handful of
+    them here.
 
         retriever = PertinenceRetriever(retriever=store.as_retriever(search_kwargs={"k": 50}), k=5)
         tool = create_retriever_tool(retriever, "search", "Searches the handbook.")
 
-    In a trace, the other retriever's run and that of the rerank step are children of this one's. The
-    model is loaded on first use and shared with every other component that names the same one.
+    In a trace, the runs of the other retriever and of the rerank step are children of this retriever's run.
+    The model is loaded on first use and shared with every other component that names the same model.
 
     Attributes:
-        retriever: any retriever, or any other runnable that takes a query and gives documents.
-        k: how many documents to keep, after `threshold`; None keeps all. A call may ask for others:
+        retriever: any retriever, or any other runnable that takes a query and returns documents.
+        k: how many documents to keep, after `threshold`; None keeps all. A call may set other values:
             `invoke(query, k=3, threshold=0.5)`.
     """
 

@@ -1,4 +1,4 @@
-"""A rerank step as LangChain's tracers see it: a retriever run, under the run that called it."""
+"""Tracing of a rerank step for LangChain: a retriever run, under the run that called it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ __all__ = ["atraced", "tell", "traced"]
 def traced(
     callbacks: Callbacks, query: str, *, name: str, model: str
 ) -> Iterator[CallbackManagerForRetrieverRun]:
-    """A run that has begun; an error ends it, and success is told by the caller (`on_retriever_end`)."""
+    """Start a traced run, and yield it. An error ends the run.
+
+    On success the caller ends it, with `on_retriever_end`.
+    """
     manager = CallbackManager.configure(_inherited(callbacks), None, inheritable_metadata=_metadata(model))
     run = manager.on_retriever_start(None, query, name=name)
     try:
@@ -38,7 +41,7 @@ def traced(
 async def atraced(
     callbacks: Callbacks, query: str, *, name: str, model: str
 ) -> AsyncIterator[AsyncCallbackManagerForRetrieverRun]:
-    """`traced` for an event loop; a cancelled task ends its run as well."""
+    """Run `traced` for an event loop. A cancelled task ends its run as well."""
     manager = AsyncCallbackManager.configure(
         _inherited(callbacks), None, inheritable_metadata=_metadata(model)
     )
@@ -53,10 +56,10 @@ async def atraced(
 def tell(
     run: CallbackManagerForRetrieverRun | AsyncCallbackManagerForRetrieverRun, ranking: Ranking[Any]
 ) -> None:
-    """Add to the run's metadata what is known when it ends; the scores are with its documents.
+    """Add the counts and the score kind of `ranking` to the run's metadata. The scores are in its documents.
 
-    Tracers hold the same mapping and write it anew with the end of the run: LangChain has no other
-    place for figures of a retriever.
+    Tracers hold the same mapping and write it again at the end of the run. LangChain has no other place for
+    figures of a retriever run.
     """
     run.metadata.update(
         score_kind=ranking.score_kind,
@@ -70,7 +73,7 @@ def tell(
 
 
 def _inherited(callbacks: Callbacks) -> Callbacks:
-    # Called without callbacks inside a chain, the step still belongs under the run of that chain.
+    # Without callbacks, a step inside a chain still belongs under the run of that chain.
     return ensure_config().get("callbacks") if callbacks is None else callbacks
 
 

@@ -1,4 +1,4 @@
-"""The embedded default model of pertinence, as data: this package only says where its files are."""
+"""Embedded default model of Pertinence, as data files. This package only returns the path of their folder."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ __all__ = ["folder"]
 
 
 def folder() -> Path:
-    """The folder that holds the weights, the tokenizer, the configuration and the model's card."""
+    """Return the folder that holds the weights, the tokenizer, the configuration and the model card."""
     return Path(__file__).parent / "model"

@@ -1,6 +1,6 @@
-"""For those who write an adapter: models that need no weights, and the suites every adapter must pass.
+"""Test tools for authors of adapters: fake models without weights, and suites that every adapter must pass.
 
-`pertinence.testing.conformance` needs pytest and is imported by its own name.
+`pertinence.testing.conformance` needs pytest and must be imported by its own name.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = [
     "scoring_with",
 ]
 
-if "pytest" in sys.modules:  # so that a failing test of a suite tells the values, as the user's own do
+if "pytest" in sys.modules:  # so that a failing test of a suite shows the values, as the user's own tests do
     sys.modules["pytest"].register_assert_rewrite(
         "pertinence.testing.conformance", "pertinence.testing.suites"
     )

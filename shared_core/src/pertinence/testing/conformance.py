@@ -1,4 +1,4 @@
-"""What every adapter must do, as tests to subclass; they read as its documentation.
+"""Conformance tests to subclass, one suite per kind of adapter. They also document what an adapter must do.
 
     from pertinence.testing.conformance import RerankerConformance
 
@@ -7,10 +7,10 @@
 
 | suite | for | the model behind it |
 |---|---|---|
-| `RerankerConformance` | a component that reranks | a `FakeScorer` in the place of every model |
+| `RerankerConformance` | a component that reranks | a `FakeScorer` in place of every model |
 | `PerCallConformance` | the same, if calls take `top_k` and `threshold` | likewise |
 | `ModelConformance` | a component that reranks | the one that `options` name, or the default |
-| `EmbedderConformance` | a component that embeds | a `FakeVectoriser` in the place of every model |
+| `EmbedderConformance` | a component that embeds | a `FakeVectoriser` in place of every model |
 | `EmbedderModelConformance` | a component that embeds | the one that `options` name |
 
 docs/testing.md shows how to write the driver.
@@ -40,7 +40,7 @@ __all__ = [
 
 
 class ModelConformance(AnswersConformance):
-    """The answers of a reranking component over a real model, on this machine or behind a server."""
+    """Tests of a reranking component's answers over a real model, on this machine or behind a server."""
 
     def test_the_answer_is_that_of_the_reranker(self) -> None:
         with Reranker.from_options(Options.of(self.options)) as reranker:
@@ -51,7 +51,7 @@ class ModelConformance(AnswersConformance):
 
 
 class EmbedderModelConformance(VectorsConformance):
-    """The vectors of an embedding component over a real model, on this machine or behind a server."""
+    """Tests of an embedding component's vectors over a real model, on this machine or behind a server."""
 
     def test_the_vectors_are_those_of_the_embedder(self) -> None:
         component = self.make()

@@ -1,4 +1,4 @@
-"""What the conformance suites must know of a framework: one small class per adapter."""
+"""Drivers that describe a framework to the conformance suites: one small class per adapter."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ Document = TypeVar("Document")
 
 @dataclass(frozen=True, kw_only=True)
 class Hit:
-    """One document that a component gave back.
+    """Document that a component returned.
 
     Attributes:
-        id: the id it was made with.
-        score: its score, of the very type that the component gave.
+        id: the id that the document was created with.
+        score: its score, with the exact type that the component returned.
         text: its text.
-        metadata: its metadata, less what the component adds (its score, say).
-        document: the framework's own object, as it was given back; None from a component that gives
-            places instead of documents.
+        metadata: its metadata, without the entries that the component adds (such as its score).
+        document: the framework's own object, as returned; None for a component that returns indices instead
+            of documents.
     """
 
     id: str
@@ -37,17 +37,17 @@ class Hit:
 
 
 class ComponentDriver(ABC, Generic[Component]):
-    """Lets a suite use a component without knowing its framework.
+    """Driver through which a suite uses a component without knowing its framework.
 
     Attributes:
-        words: the framework's word for an option, by ours: `{"top_k": "top_n"}`. All other methods
-            are called with the framework's words already.
-        own_forms: options (our names) whose value has a form of the framework's own, such as a
-            secret or a device class, or a default of its own; `value` gives that form.
-        unknown_option_errors: what the framework raises, in place of our error, for an option that
-            does not exist; the message must still name it.
-        dump_errors: what `dump` raises for a component that holds a secret, if the framework refuses
-            to write such a component out.
+        words: the framework's name of an option, by our name: `{"top_k": "top_n"}`. All other methods are
+            called with the framework's names.
+        own_forms: options (our names) whose value has a type of the framework, such as a secret or a device
+            class, or that have another default; `value` converts to that type.
+        unknown_option_errors: errors that the framework raises, instead of ours, for an option that does not
+            exist; the message must still name the option.
+        dump_errors: errors that `dump` raises for a component that holds a secret, if the framework refuses
+            to serialize such a component.
     """
 
     words: ClassVar[Mapping[str, str]] = {}
@@ -57,86 +57,92 @@ class ComponentDriver(ABC, Generic[Component]):
 
     @abstractmethod
     def make(self, **options: Any) -> Component:
-        """A component with these options, under the framework's words."""
+        """Create a component with these options, which have the framework's names."""
 
     @abstractmethod
     def dump(self, component: Component) -> Any:
-        """The component as the framework writes it out: JSON-able data."""
+        """Serialize the component as the framework does, to JSON-able data."""
 
     @abstractmethod
     def load(self, data: Any) -> Component:
-        """The component that `dump` wrote."""
+        """Load the component that `dump` wrote."""
 
     def close(self, component: Component) -> None:
-        """Have the component give its model back."""
+        """Make the component release its model."""
         component.close()  # type: ignore[attr-defined]
 
     def value(self, option: str, plain: Any) -> Any:
-        """The plain value of one of `own_forms`, in the framework's form."""
+        """Convert the plain value of one of `own_forms` to the framework's type."""
         return plain
 
     def parameters(self) -> Mapping[str, Any]:
-        """What the component's constructor takes, and the defaults."""
+        """Return the parameters of the component's constructor, with their defaults."""
         signature = inspect.signature(type(self.make()))
         return {name: each.default for name, each in signature.parameters.items()}
 
     def word(self, option: str) -> str:
-        """The framework's word for an option."""
+        """Return the framework's name of an option."""
         return self.words.get(option, option)
 
 
 class Driver(ComponentDriver[Component], Generic[Component, Document]):
-    """Lets the suites use a component that reranks.
+    """Driver through which the suites use a component that reranks.
 
     Attributes:
-        merges_ids: of documents that share an id, the component keeps one and says so.
+        merges_ids: True if the component keeps one of several documents that share an id, and says so.
     """
 
     merges_ids: ClassVar[bool] = False
 
     @abstractmethod
     def document(self, name: str, text: Any, metadata: dict[str, Any]) -> Document:
-        """A document with `name` for its id; a text that is no string is put in past all validation."""
+        """Create a document with `name` as its id. A text that is not a string must bypass all validation."""
 
     @abstractmethod
     def run(self, component: Component, query: Any, documents: Sequence[Document], **call: Any) -> list[Hit]:
-        """The component's answer, best first; `call` holds options that are given call by call."""
+        """Return the component's answer, best first; `call` holds options that are passed per call."""
 
     @abstractmethod
     async def arun(
         self, component: Component, query: Any, documents: Sequence[Document], **call: Any
     ) -> list[Hit]:
-        """`run`, through the framework's asynchronous door."""
+        """Return the answer as `run` does, through the framework's asynchronous entry point."""
 
     def metadata(self, document: Document) -> Any:
-        """The very metadata of a document, to which its owner may write."""
+        """Return the metadata of a document: the original object, to which its owner may write."""
         return document.metadata  # type: ignore[attr-defined]
 
     def truncated(self, component: Component, query: str, documents: Sequence[Document]) -> int | None:
-        """How many texts of a run the component says were cut short; None if it leaves that to the log."""
+        """Return the number of truncated texts that the component reports for a run.
+
+        None means that the component only logs the number.
+        """
         self.run(component, query, documents)
         return None
 
 
 class EmbedderDriver(ComponentDriver[Component]):
-    """Lets the suites use a component that embeds, or two that share the work: `make` may give a pair."""
+    """Driver through which the suites use a component that embeds, or a pair of them.
+
+    If two components share the work, `make` may return a pair.
+    """
 
     @abstractmethod
     def embed_query(self, component: Component, query: Any) -> Any:
-        """The vector of a query, of the very type that the component gave."""
+        """Return the vector of a query, with the exact type that the component returned."""
 
     @abstractmethod
     async def aembed_query(self, component: Component, query: Any) -> Any:
-        """`embed_query`, through the framework's asynchronous door."""
+        """Run `embed_query` through the framework's asynchronous entry point."""
 
     @abstractmethod
     def embed_documents(self, component: Component, documents: Sequence[Any]) -> Sequence[Any]:
-        """One vector per document, of the very type that the component gave."""
+        """Return one vector per document, with the exact type that the component returned."""
 
     @abstractmethod
     async def aembed_documents(self, component: Component, documents: Sequence[Any]) -> Sequence[Any]:
-        """`embed_documents`, through the framework's asynchronous door."""
+        """Run `embed_documents` through the framework's asynchronous entry point."""
 
     def document(self, text: Any) -> Any:
-        """What is embedded: the text itself, unless the framework has documents with one."""
+        """Create the object to embed: the text itself, unless the framework embeds document objects."""
         return text

@@ -1,4 +1,4 @@
-"""Models that need no weights: they answer from their own thread, count rows, wait or fail as told."""
+"""Fake models without weights. They answer from their own thread, count rows, and wait or fail on request."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Request(Generic[Answer]):
 
 @dataclass(frozen=True, kw_only=True)
 class _Read:
-    """What a model with room for some words makes of texts."""
+    """Texts as a fake model with a limit on words reads them, with counts of the changes."""
 
     texts: list[str]
     truncated: int
@@ -41,16 +41,16 @@ class _Read:
 
 
 class FakeModel(Generic[Answer]):
-    """What the fake of a scorer and that of a vectoriser have in common.
+    """Common base of the fake scorer and the fake vectoriser.
 
     Args:
-        error: raised for every request instead of an answer, while it is set.
-        max_words: texts are cut to so many words, and the cut ones counted.
+        error: error raised for every request instead of an answer, while it is set.
+        max_words: maximum number of words per text; longer texts are truncated and counted.
 
     Attributes:
-        rows: how many texts were run.
-        requests: what was submitted, in order, as the model would have seen it.
-        warm_ups: how often it was asked to load.
+        rows: number of texts that were run.
+        requests: all submitted requests, in order, as the model would have seen them.
+        warm_ups: how often the model was asked to load.
     """
 
     name = "fake"
@@ -69,14 +69,14 @@ class FakeModel(Generic[Answer]):
         self._closed = False
 
     def warm_up(self) -> Future[None]:
-        """Count that it was asked for."""
+        """Count the request to load."""
         self.warm_ups += 1
         future: Future[None] = Future()
         future.set_result(None)
         return future
 
     def close(self) -> None:
-        """Stop the worker; what waits is answered with `ClosedError`."""
+        """Stop the worker thread; waiting requests fail with `ClosedError`."""
         with self._changed:
             self._closed = True
             waiting = list(self._waiting)
@@ -88,10 +88,10 @@ class FakeModel(Generic[Answer]):
 
     @contextmanager
     def held(self, limit: float = 10.0) -> Iterator[None]:
-        """Inside, requests are taken but none is answered: a model that is busy.
+        """Simulate a busy model: while the context is open, requests are accepted but not answered.
 
-        After `limit` seconds they are answered all the same and leaving raises AssertionError, so that
-        a caller who waits where it must not is a failure and not a hang.
+        After `limit` seconds they are answered anyway, and leaving the context raises AssertionError. So a
+        caller that waits where it must not wait makes the test fail instead of hang.
         """
         overdue = threading.Event()
 
@@ -112,7 +112,7 @@ class FakeModel(Generic[Answer]):
             raise AssertionError(f"the caller was still waiting for a busy model after {limit} s")
 
     def taken(self, count: int) -> Future[None]:
-        """A future that is done when so many requests were submitted in all."""
+        """Return a future that is done once this many requests were submitted in total."""
         future: Future[None] = Future()
         with self._changed:
             self._watchers.append((count, future))
@@ -174,20 +174,20 @@ class FakeModel(Generic[Answer]):
 
 
 def word_overlap(query: str, text: str) -> float:
-    """How many distinct words of the query stand in the text, less a little for a longer text."""
+    """Count the distinct words of the query that are in the text, minus a little for a longer text."""
     words = set(text.casefold().split())
     return len(words & set(query.casefold().split())) - len(words) / 1000
 
 
 class FakeScorer(FakeModel[Scores]):
-    """A `Scorer` whose logits are what `score` makes of a query and a text.
+    """`Scorer` whose logits are the results of `score` for a query and a text.
 
     Args:
-        score: the logit of one text.
-        kind: what it hands out: the logit itself (as `logit` or `raw`), or its sigmoid (`probability`
-            or `auto`).
-        error: raised for every request instead of an answer, while it is set.
-        max_words: texts are cut to so many words, and the cut ones counted.
+        score: function that returns the logit of one text.
+        kind: kind of the returned scores: the logit itself (as `logit` or `raw`), or its sigmoid
+            (`probability` or `auto`).
+        error: error raised for every request instead of an answer, while it is set.
+        max_words: maximum number of words per text; longer texts are truncated and counted.
 
     Attributes:
         requests: the query and the texts of each request, in order, as the model would have seen them.
@@ -206,11 +206,11 @@ class FakeScorer(FakeModel[Scores]):
         self.kind = kind
 
     def submit(self, query: str, texts: Sequence[str]) -> Future[Scores]:
-        """Take the request; the worker thread answers it."""
+        """Queue the request; the worker thread answers it."""
         return self.submit_as(self.kind, query, texts)
 
     def submit_as(self, kind: ScoreKindName, query: str, texts: Sequence[str]) -> Future[Scores]:
-        """`submit` for scores of this kind."""
+        """Run `submit` for scores of this kind."""
 
         def answer(taken: list[str]) -> Scores:
             read = self._read(taken)
@@ -228,12 +228,12 @@ class FakeScorer(FakeModel[Scores]):
 
 
 class FakeVectoriser(FakeModel[Embeddings]):
-    """A `Vectoriser` whose vectors are made of the words of a text and of its role.
+    """`Vectoriser` whose vectors depend only on the words of a text and on its role.
 
     Args:
-        dims: numbers per vector.
-        error: raised for every request instead of an answer, while it is set.
-        max_words: texts are cut to so many words, and the cut ones counted.
+        dims: number of elements per vector.
+        error: error raised for every request instead of an answer, while it is set.
+        max_words: maximum number of words per text; longer texts are truncated and counted.
 
     Attributes:
         requests: the role and the texts of each request, in order, as the model would have seen them.
@@ -244,11 +244,11 @@ class FakeVectoriser(FakeModel[Embeddings]):
         self.dims = dims
 
     def prompt(self, role: Role) -> str:
-        """Nothing: it holds no settings."""
+        """Return an empty prompt: the fake has no settings."""
         return ""
 
     def submit(self, role: Role, texts: Sequence[str]) -> Future[Embeddings]:
-        """Take the request; the worker thread answers it."""
+        """Queue the request; the worker thread answers it."""
 
         def answer(taken: list[str]) -> Embeddings:
             read = self._read(taken)
@@ -260,7 +260,10 @@ class FakeVectoriser(FakeModel[Embeddings]):
         return self._queue(role, texts, answer)
 
     def vector(self, role: Role, text: str) -> Float32:
-        """The vector of a text, of shape (dims,) and length 1; no two texts to speak of have the same."""
+        """Return the vector of a text, of shape (dims,) and length 1.
+
+        In practice, different texts have different vectors.
+        """
         numbers: Any = np.random.default_rng(zlib.crc32(f"{role}\0{text}".encode()))
         vector: Float32 = numbers.standard_normal(self.dims).astype(np.float32)
         return vector / np.float32(np.linalg.norm(vector))

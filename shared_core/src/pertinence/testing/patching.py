@@ -1,4 +1,4 @@
-"""Fakes in the place of every model of this process: what tests of a component need."""
+"""Patching of all models of this process with fakes, for tests of components."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ __all__ = ["embedding_with", "scoring_with"]
 
 @contextmanager
 def scoring_with(scorer: FakeScorer) -> Iterator[list[Options]]:
-    """Inside, every reranker that is made scores with `scorer`, in this whole process; no model is loaded.
+    """Make every reranker created in this process score with `scorer`, while the context is open.
 
-    Gives the options of the rerankers that were made, in order: what an adapter asked for.
+    No model is loaded. The context yields a list of the options of the created rerankers, in order: the
+    options that an adapter requested.
     """
     made: list[Options] = []
     setup = Reranker._setup
@@ -37,9 +38,9 @@ def scoring_with(scorer: FakeScorer) -> Iterator[list[Options]]:
 
 @contextmanager
 def embedding_with(vectoriser: FakeVectoriser) -> Iterator[list[Options]]:
-    """Inside, every embedder that is made embeds with `vectoriser`, in this whole process.
+    """Make every embedder created in this process embed with `vectoriser`, while the context is open.
 
-    Gives the options of the embedders that were made, in order.
+    The context yields a list of the options of the created embedders, in order.
     """
     made: list[Options] = []
     setup = Embedder._setup
@@ -53,7 +54,7 @@ def embedding_with(vectoriser: FakeVectoriser) -> Iterator[list[Options]]:
 
 
 class _Borrowed:
-    """A shared fake, without the power to close it."""
+    """Wrapper of a shared fake that cannot close it."""
 
     def __init__(self, model: FakeModel[Any]) -> None:
         self._model = model
@@ -67,7 +68,7 @@ class _Borrowed:
 
 
 class _BorrowedScorer(_Borrowed):
-    """What a reranker gets of a shared scorer: its own score kind."""
+    """Wrapper of a shared scorer for one reranker, with the score kind of that reranker."""
 
     def __init__(self, scorer: FakeScorer, kind: ScoreKindName) -> None:
         super().__init__(scorer)
@@ -79,7 +80,7 @@ class _BorrowedScorer(_Borrowed):
 
 
 class _BorrowedVectoriser(_Borrowed):
-    """What an embedder gets of a shared vectoriser."""
+    """Wrapper of a shared vectoriser for one embedder."""
 
     def __init__(self, vectoriser: FakeVectoriser) -> None:
         super().__init__(vectoriser)

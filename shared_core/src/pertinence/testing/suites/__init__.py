@@ -1,1 +1,1 @@
-"""What every component must do, as tests; `pertinence.testing.conformance` names those to subclass."""
+"""Tests that every component must pass; `pertinence.testing.conformance` names the classes to subclass."""

@@ -1,4 +1,4 @@
-"""What a reranking component answers, over any scorer, fake or real."""
+"""Tests of the answers of a reranking component, over any scorer, fake or real."""
 
 from __future__ import annotations
 
@@ -39,23 +39,26 @@ MANY = 100
 
 
 class AnswersConformance(ComponentConformance):
-    """Set `driver`, and `options` (our names) if the component needs some to find its model."""
+    """Tests of the answers of a reranking component.
+
+    Set `driver`, and `options` (our names) if the component needs some to find its model.
+    """
 
     driver: ClassVar[Driver[Any, Any]]
 
     def documents(self, texts: Mapping[str, Any] = TEXTS) -> list[Any]:
-        """Documents with these ids and texts, and metadata of some depth."""
+        """Create documents with these ids and texts, and nested metadata."""
         return [
             self.driver.document(name, text, metadata_of(name, page))
             for page, (name, text) in enumerate(texts.items())
         ]
 
     def run(self, component: Any, query: Any, documents: Sequence[Any]) -> list[Hit]:
-        """The component's answer."""
+        """Return the component's answer."""
         return self.driver.run(component, query, documents)
 
     def arun(self, component: Any, query: Any, documents: Sequence[Any]) -> list[Hit]:
-        """The component's answer, through its asynchronous door."""
+        """Return the component's answer, through its asynchronous entry point."""
         return asyncio.run(self.driver.arun(component, query, documents))
 
     def ask(self, component: Any, query: Any = QUERY) -> list[Hit]:
@@ -65,7 +68,10 @@ class AnswersConformance(ComponentConformance):
         return await self.driver.arun(component, query, self.documents())
 
     def assert_same(self, answer: Sequence[Hit], other: Sequence[Hit]) -> None:
-        """The same documents with the same scores, in the same order but for scores too close to call."""
+        """Check that two answers hold the same documents with the same scores, within `CLOSE`.
+
+        The order must be the same too, except among scores that are that close.
+        """
         assert [hit.score for hit in answer] == pytest.approx([hit.score for hit in other], abs=CLOSE)
         scores = {(hit.id, hit.text): hit.score for hit in other}
         assert {(hit.id, hit.text) for hit in answer} == set(scores)
@@ -73,14 +79,17 @@ class AnswersConformance(ComponentConformance):
             assert hit.score == pytest.approx(scores[hit.id, hit.text], abs=CLOSE), hit.id
 
     def rank(self, *, documents: Sequence[Any] | None = None, **options: Any) -> list[Hit]:
-        """What a component with these options answers; the same through both doors."""
+        """Return the answer of a component with these options.
+
+        Check that both entry points give the same answer.
+        """
         component = self.make(**options)
         documents = self.documents() if documents is None else documents
         hits = self.run(component, QUERY, documents)
         self.assert_same(self.arun(component, QUERY, documents), hits)
         return hits
 
-    # What comes back
+    # Content of an answer
 
     def test_ids_texts_and_metadata_come_back(self) -> None:
         hits = {hit.id: hit for hit in self.rank()}
@@ -129,7 +138,7 @@ class AnswersConformance(ComponentConformance):
         assert len(hits) == len(TEXTS)
         assert all(math.isfinite(hit.score) for hit in hits)
 
-    # Whose documents they are
+    # Ownership: input documents stay unchanged, and answers are independent copies
 
     def test_the_callers_documents_are_untouched(self) -> None:
         documents = self.documents()
@@ -163,7 +172,7 @@ class AnswersConformance(ComponentConformance):
         else:
             assert sorted(hit.text for hit in hits) == sorted([*TEXTS.values(), "the old river"])
 
-    # Which are kept
+    # Selection of the kept documents
 
     def test_all_are_kept_by_default(self) -> None:
         texts = {f"id-{number}": f"mill number {number}" for number in range(30)}
@@ -186,7 +195,7 @@ class AnswersConformance(ComponentConformance):
         self.assert_same(self.rank(threshold=threshold, top_k=len(kept) + 1), kept)
 
     def halves(self) -> tuple[list[Hit], float]:
-        """An answer, and a score in the widest gap of its scores."""
+        """Return an answer, and a score in the middle of the widest gap between its scores."""
         hits = self.rank()
         scores = [hit.score for hit in hits]
         high, low = max(itertools.pairwise(scores), key=lambda pair: pair[0] - pair[1])
@@ -194,5 +203,5 @@ class AnswersConformance(ComponentConformance):
 
 
 def metadata_of(name: str, page: int) -> dict[str, Any]:
-    """Metadata of some depth, with values that a careless test for truth would drop."""
+    """Create nested metadata with falsy values, which a careless truth test would drop."""
     return {"source": f"{name}.txt", "page": page, "note": "", "tags": ["a", {"b": [None]}]}

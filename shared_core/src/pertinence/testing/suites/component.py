@@ -1,4 +1,4 @@
-"""What holds for every component, whatever it does and whatever model is behind it."""
+"""Tests for every component, whatever it does and whatever model is behind it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pertinence.testing.driver import ComponentDriver
 __all__ = ["CLOSE", "QUERY", "ComponentConformance", "many_queries"]
 
 QUERY = "old mill river"
-# How near two scores, or two numbers of a vector, are that the same text got in other company.
+# Largest difference between two scores, or two vector elements, of one text in different batches.
 CLOSE = 1e-6
 COPIES: dict[str, Callable[[Any], Any]] = {
     "copy": copy.copy,
@@ -26,36 +26,39 @@ COPIES: dict[str, Callable[[Any], Any]] = {
 
 
 class RefusingExecutor(ThreadPoolExecutor):
-    """Stands in for the event loop's thread pool where it must not be needed."""
+    """Thread pool that fails on use, in place of the event loop's own."""
 
     def submit(self, *args: Any, **kwargs: Any) -> Any:
         raise AssertionError("a thread of the pool was asked for; 64 waiting queries would hold 64 of them")
 
 
 class ComponentConformance:
-    """Set `driver`, and `options` (our names) if the component needs some to find its model."""
+    """Tests of a component.
+
+    Set `driver`, and `options` (our names) if the component needs some to find its model.
+    """
 
     driver: ClassVar[ComponentDriver[Any]]
     options: ClassVar[Mapping[str, Any]] = {}
 
     def make(self, **options: Any) -> Any:
-        """A component with these options, under our names."""
+        """Create a component with these options, which have our names."""
         asked = {**self.options, **options}
         return self.driver.make(**{self.driver.word(name): value for name, value in asked.items()})
 
     def ask(self, component: Any, query: Any = QUERY) -> Any:
-        """The component's answer to what the suite asks most often."""
+        """Return the component's answer to the request that the suite makes most often."""
         raise NotImplementedError
 
     async def aask(self, component: Any, query: Any = QUERY) -> Any:
-        """`ask`, through the component's asynchronous door."""
+        """Run `ask` through the component's asynchronous entry point."""
         raise NotImplementedError
 
     def assert_same(self, answer: Any, other: Any) -> None:
         """Fail unless the two answers are the same."""
         assert answer == other
 
-    # Two doors, one answer
+    # The synchronous and the asynchronous entry point give the same answer
 
     def test_both_doors_give_the_same_answer(self) -> None:
         component = self.make()
@@ -76,7 +79,7 @@ class ComponentConformance:
         component = self.make()
         self.assert_same(asyncio.run(main()), self.ask(component))
 
-    # Many callers
+    # Concurrent callers
 
     def test_eight_threads_get_the_answers_of_one(self) -> None:
         component, queries = self.make(), many_queries(32)
@@ -108,7 +111,7 @@ class ComponentConformance:
         for one, other in zip(together, alone, strict=True):
             self.assert_same(one, other)
 
-    # Copied, closed, used again
+    # Copies, closing, and use after closing
 
     @pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
     def test_a_copy_of_a_used_component_gives_the_same_answer(self, copied: Callable[[Any], Any]) -> None:
@@ -134,7 +137,7 @@ class ComponentConformance:
 
 
 def many_queries(count: int) -> list[str]:
-    """Queries that differ, so that an answer given to the wrong caller is seen."""
+    """Create `count` different queries, so that an answer given to the wrong caller is noticed."""
     words = ["old", "mill", "river", "spring", "flood", "taxes", "may"]
     picked = ((word for bit, word in enumerate(words) if number >> bit & 1) for number in range(1, count + 1))
     return [" ".join(each) for each in picked]

@@ -1,4 +1,4 @@
-"""What an embedding component does with a fake model behind it, which shows what a real one would hide."""
+"""Tests of an embedding component over a fake model, which checks more than a real model allows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["EmbedderConformance"]
 
 
 class EmbedderConformance(FakedConformance, VectorsConformance):
-    """What every embedding adapter must do, whatever model is behind it."""
+    """Tests that every embedding adapter must pass, whatever model is behind it."""
 
     options: ClassVar[Mapping[str, Any]] = {"model": "an/embedder"}
     kind: ClassVar[type[Options]] = EmbedderOptions
@@ -36,17 +36,17 @@ class EmbedderConformance(FakedConformance, VectorsConformance):
 
     @pytest.fixture(autouse=True)
     def model(self) -> Iterator[FakeVectoriser]:
-        """Vectors in place of any model's; a test may ask it what it was given."""
+        """Replace every model by a fake and yield it. A test may inspect the requests that it received."""
         vectoriser = FakeVectoriser()
         with embedding_with(vectoriser) as self.made:
             yield vectoriser
         vectoriser.close()
 
     def assert_same(self, answer: Sequence[Any], other: Sequence[Any]) -> None:
-        """A fake has no rounding: not one bit may differ."""
+        """Check that the vectors are equal to the last bit: a fake model has no rounding."""
         assert [list(vector) for vector in answer] == [list(vector) for vector in other]
 
-    # What the model is given
+    # Input of the model
 
     def test_vectors_are_those_of_the_model(self, model: FakeVectoriser) -> None:
         query, *documents = self.ask(self.make())
@@ -85,7 +85,7 @@ class EmbedderConformance(FakedConformance, VectorsConformance):
         self.driver.embed_documents(self.make(), self.documents([*TEXTS.values(), "river " * 101]))
         assert "1 of 6 texts were cut" in caplog.text
 
-    # Bad input: an error of our hierarchy that names the item, before any model runs
+    # Invalid input: a `PertinenceError` that names the item, before any model runs
 
     @pytest.mark.parametrize("query", [None, 7, "", " \t\n"], ids=repr)
     def test_a_query_without_words_is_refused(self, query: Any, model: FakeVectoriser) -> None:

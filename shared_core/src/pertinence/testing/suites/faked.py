@@ -1,4 +1,4 @@
-"""What a fake model lets a test see of any component: its options, its secrets, and what it waits for."""
+"""Tests that need a fake model, for any component: its options, its secrets, and its waiting."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pertinence.testing.suites.component import ComponentConformance
 
 __all__ = ["OTHER_VALUES", "FakedConformance"]
 
-# One value per option that is not its default, for the options that say what to load and how to run it.
+# A value other than the default for each option that controls which model to load and how to run it.
 OTHER_VALUES: dict[str, Any] = {
     "model": "some/model",
     "query_prefix": "query: ",
@@ -51,24 +51,24 @@ SECRETS = ("token", "api_key")
 
 
 class FakedConformance(ComponentConformance):
-    """For a suite that puts a fake in the place of every model, by a fixture named `model`.
+    """Tests for a suite that replaces every model by a fake, in a fixture named `model`.
 
     Attributes:
-        kind: the options that the component has.
-        other_values: for every one of them a value that is not the default.
-        made: of what the component opened, in order.
-        patience: seconds after which a component that blocks the event loop is let go, and fails.
+        kind: class of the options that the component has.
+        other_values: a value other than the default for every one of them.
+        made: options of the rerankers or embedders that the component created, in order.
+        patience: seconds after which a component that blocks the event loop is released, and the test fails.
     """
 
     kind: ClassVar[type[Options]] = Options
     other_values: ClassVar[Mapping[str, Any]] = OTHER_VALUES
-    # Options that cannot be had one without the other.
+    # Options that can only be set together.
     together: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     made: list[Options]
     patience: ClassVar[float] = 10.0
 
     def other(self, *names: str) -> dict[str, Any]:
-        """Those options at values that are not their defaults, in the framework's forms."""
+        """Return values other than the defaults for these options, in the framework's types."""
         wanted = {each for name in names for each in (name, *self.together.get(name, ()))}
         return {name: self.driver.value(name, self.other_values[name]) for name in sorted(wanted)}
 
@@ -98,7 +98,7 @@ class FakedConformance(ComponentConformance):
         self.make()
         assert (model.requests, model.warm_ups) == ([], 0)
 
-    # Written out, and what must never be
+    # Serialization, without secrets
 
     def test_the_component_survives_json(self) -> None:
         component = self.make(**self.other(*(name for name in self.other_values if name not in SECRETS)))
@@ -140,7 +140,7 @@ class FakedConformance(ComponentConformance):
                 self.other_values[name] for name in SECRETS
             ]
 
-    # Waiting
+    # Errors, waiting and cancellation
 
     def test_an_error_of_the_model_reaches_the_caller(self, model: FakeModel[Any]) -> None:
         model.error = ModelError("the weights are gone")

@@ -1,4 +1,4 @@
-"""What holds besides when `top_k` and `threshold` can be given call by call."""
+"""Additional tests for components whose calls take `top_k` and `threshold`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ __all__ = ["PerCallConformance"]
 
 
 class PerCallConformance(RerankerConformance):
-    """For a component whose calls take `top_k` and `threshold`."""
+    """Tests of a component whose calls take `top_k` and `threshold`."""
 
     def called(self, component: Any, **options: Any) -> list[Hit]:
-        """The answer to a call with these options, the same through both doors."""
+        """Return the answer to a call with these options.
+
+        Check that both entry points give the same answer.
+        """
         call = {self.driver.word(name): value for name, value in options.items()}
         hits = self.driver.run(component, QUERY, self.documents(), **call)
         assert asyncio.run(self.driver.arun(component, QUERY, self.documents(), **call)) == hits

@@ -1,4 +1,4 @@
-"""What a reranking component does with a fake scorer behind it, which shows what a real one would hide."""
+"""Tests of a reranking component over a fake scorer, which checks more than a real model allows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["RerankerConformance"]
 
 
 class RerankerConformance(FakedConformance, AnswersConformance):
-    """What every reranking adapter must do, whatever model is behind it."""
+    """Tests that every reranking adapter must pass, whatever model is behind it."""
 
     other_values: ClassVar[Mapping[str, Any]] = {
         **OTHER_VALUES,
@@ -30,7 +30,7 @@ class RerankerConformance(FakedConformance, AnswersConformance):
 
     @pytest.fixture(autouse=True)
     def model(self) -> Iterator[FakeScorer]:
-        """Scores in place of any model; a test may ask it what it was given."""
+        """Replace every model by a fake and yield it. A test may inspect the requests that it received."""
         scorer = FakeScorer()
         with scoring_with(scorer) as self.made:
             yield scorer
@@ -38,11 +38,11 @@ class RerankerConformance(FakedConformance, AnswersConformance):
 
     @pytest.fixture
     def scorer(self, model: FakeScorer) -> FakeScorer:
-        """The same, by its own name."""
+        """Return the same fake as `model`, under the name of its kind."""
         return model
 
     def assert_same(self, answer: Sequence[Hit], other: Sequence[Hit]) -> None:
-        """A fake has no rounding: not one place and not one bit may differ."""
+        """Check that the order and the scores are equal to the last bit: a fake scorer has no rounding."""
         assert answer == other
 
     # Order
@@ -62,7 +62,7 @@ class RerankerConformance(FakedConformance, AnswersConformance):
         found = [hit.id for hit in self.run(self.make(), QUERY, self.documents(texts))]
         assert found == [f"id-{number}" for level in range(7) for number in range(level, 3001, 7)]
 
-    # Which are kept
+    # Selection of the kept documents
 
     def test_a_score_equal_to_the_threshold_is_kept(self) -> None:
         hits = self.rank()
@@ -75,7 +75,7 @@ class RerankerConformance(FakedConformance, AnswersConformance):
     def test_a_threshold_above_all_scores_keeps_none(self) -> None:
         assert self.rank(threshold=1.5) == []
 
-    # What the model is given
+    # Input of the model
 
     def test_affixes_are_put_around_what_is_scored_and_not_around_what_comes_back(
         self, scorer: FakeScorer
@@ -101,7 +101,7 @@ class RerankerConformance(FakedConformance, AnswersConformance):
         else:
             assert told == 1
 
-    # Bad input: an error of our hierarchy that names the item, before any model runs
+    # Invalid input: a `PertinenceError` that names the item, before any model runs
 
     @pytest.mark.parametrize("query", [None, 7, "", " \t\n"], ids=repr)
     def test_a_query_without_words_is_refused(self, query: Any, scorer: FakeScorer) -> None:
@@ -138,7 +138,7 @@ class RerankerConformance(FakedConformance, AnswersConformance):
             self.rank(threshold=threshold)
 
     def refused(self, scorer: FakeScorer, query: Any, documents: Any, *, match: str) -> None:
-        """Both doors refuse this, and no model was asked."""
+        """Check that both entry points reject this input, and that no model received a request."""
         component = self.make()
         with pytest.raises(PertinenceError, match=match):
             self.run(component, query, documents)

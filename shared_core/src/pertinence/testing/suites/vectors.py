@@ -1,4 +1,4 @@
-"""What an embedding component answers, over any model, fake or real."""
+"""Tests of the vectors of an embedding component, over any model, fake or real."""
 
 from __future__ import annotations
 
@@ -17,16 +17,19 @@ __all__ = ["VectorsConformance"]
 
 
 class VectorsConformance(ComponentConformance):
-    """Set `driver`, and in `options` (our names) what the component needs to find its model."""
+    """Tests of the vectors of an embedding component.
+
+    Set `driver`, and `options` (our names) that the component needs to find its model.
+    """
 
     driver: ClassVar[EmbedderDriver[Any]]
 
     def documents(self, texts: Sequence[Any] = tuple(TEXTS.values())) -> list[Any]:
-        """What is embedded, with these texts."""
+        """Create the objects to embed, with these texts."""
         return [self.driver.document(text) for text in texts]
 
     def ask(self, component: Any, query: Any = QUERY) -> list[Any]:
-        """The vector of the query, and those of documents of which one is about the query."""
+        """Return the vector of the query and those of some documents, one of which is about the query."""
         documents = self.documents([*TEXTS.values(), f"all about {query}"])
         return [
             self.driver.embed_query(component, query),
@@ -39,19 +42,22 @@ class VectorsConformance(ComponentConformance):
         return [vector, *await self.driver.aembed_documents(component, documents)]
 
     def assert_same(self, answer: Sequence[Any], other: Sequence[Any]) -> None:
-        """The same vectors, place by place."""
+        """Check that both hold the same vectors in the same order, within `CLOSE`."""
         assert len(answer) == len(other)
         for place, (one, two) in enumerate(zip(answer, other, strict=True)):
             assert list(one) == pytest.approx(list(two), abs=CLOSE), f"vector {place}"
 
     def embed(self, documents: Sequence[Any], **options: Any) -> Sequence[Any]:
-        """The vectors that a component with these options gives documents; the same through both doors."""
+        """Return the vectors that a component with these options gives the documents.
+
+        Check that both entry points give the same vectors.
+        """
         component = self.make(**options)
         vectors = self.driver.embed_documents(component, documents)
         self.assert_same(asyncio.run(self.driver.aembed_documents(component, documents)), vectors)
         return vectors
 
-    # What comes back
+    # Content of an answer
 
     def test_there_is_one_vector_per_text_in_their_order(self) -> None:
         texts = [f"mill number {number} of the river" for number in range(MANY)]
@@ -105,7 +111,7 @@ class VectorsConformance(ComponentConformance):
         vector = self.driver.embed_query(self.make(), ODD_QUERIES[name])
         assert all(abs(number) < float("inf") for number in vector)
 
-    # Whose documents they are
+    # Ownership: input documents stay unchanged
 
     def test_the_callers_documents_are_untouched(self) -> None:
         documents = self.documents()

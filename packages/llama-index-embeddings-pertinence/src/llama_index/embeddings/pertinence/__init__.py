@@ -1,4 +1,7 @@
-"""Pertinence in LlamaIndex: nodes and queries embedded by a model on this machine, synchronously or not."""
+"""Pertinence for LlamaIndex: embeds nodes and queries, synchronously or asynchronously.
+
+The model runs on this machine or behind a server.
+"""
 
 from __future__ import annotations
 

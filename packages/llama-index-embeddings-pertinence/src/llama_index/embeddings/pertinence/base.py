@@ -17,26 +17,26 @@ _CONFUSED = "embeddings_cache does not know queries from texts, which are embedd
 
 
 class PertinenceEmbedding(EmbedderFields, BaseEmbedding):
-    """Embeds texts and queries as `pertinence.Embedder` does, which says what models it takes.
+    """Embedding of texts and queries by `pertinence.Embedder`, which documents the supported models.
 
-    The model is loaded on first use and shared with every other component of this process that names
-    the same one. One instance may serve any number of threads and event loops at once.
+    The model is loaded on first use and shared with every other component of this process that names the same
+    model. One instance may serve any number of threads and event loops at once.
 
         index = VectorStoreIndex.from_documents(documents, embed_model=PertinenceEmbedding(model_name="..."))
 
-    Fields are named and set by default as in `pertinence.integration.EmbedderOptions`, which explains
-    them, but for those below and those of LlamaIndex's own base class. A value that an option does not
-    take, or a name that is none, raises `pertinence.OptionError` (a `ValueError`). Neither `token` nor
-    `api_key` is ever written out, not even into pickles; the `api_key` is read from
-    `PERTINENCE_API_KEY` where it is not given.
+    Fields have the names and defaults of `pertinence.integration.EmbedderOptions`, which documents them,
+    except for those below and those of LlamaIndex's own base class. An unknown name, or a value that an
+    option does not accept, raises `pertinence.OptionError` (a `ValueError`). `token` and `api_key` are never
+    written out, not even to pickles. If no `api_key` is given, it is read from `PERTINENCE_API_KEY`.
 
     Attributes:
-        model_name: a folder, or a name on the hub; with `base_url`, the server's name for it, and None
-            if it has but one.
-        query_instruction: put before the query, after the prompt that the model's own settings may have.
+        model_name: a folder, or a name on the hub; with `base_url`, the server's name for it, or None if the
+            server has only one model.
+        query_instruction: text put before the query, after any prompt of the model's own settings.
         text_instruction: likewise before a text.
-        embeddings_cache: taken only where queries and texts are embedded alike, with no instruction or
-            prompt of their own: LlamaIndex looks up a query and a text of the same words as one.
+        embeddings_cache: accepted only if queries and texts are embedded in the same way, without
+            instructions or prompts that differ: LlamaIndex uses one cache entry for a query and a text with
+            the same words.
     """
 
     model_config = CONFIG
@@ -54,7 +54,7 @@ class PertinenceEmbedding(EmbedderFields, BaseEmbedding):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name under which the framework writes this component out."""
+        """Return the name that the framework writes for this component's class."""
         return "PertinenceEmbedding"
 
     @classmethod
@@ -84,12 +84,16 @@ class PertinenceEmbedding(EmbedderFields, BaseEmbedding):
         return self._listed(await self._opened().aembed_documents(texts))
 
     def _listed(self, vectors: Iterable[Any]) -> list[Embedding]:
-        """Arrays as plain lists; refused if a cache would hand them out for texts of another role."""
+        """Return arrays as plain lists.
+
+        Raise an error if a cache is set and the model embeds queries and texts differently: the cache would
+        return vectors of the wrong role.
+        """
         if self.embeddings_cache is not None and not self._opened().symmetric:
             raise OptionError(_CONFUSED)
         return [vector.tolist() for vector in vectors]
 
 
 def _asked(query: str) -> str:
-    """The query; a retriever tool ends its queries with newlines, which are not part of them."""
+    """Return the query without newlines at its end; a retriever tool adds them to its queries."""
     return check_query(query).rstrip("\n")

@@ -1,4 +1,7 @@
-"""Pertinence in LlamaIndex: nodes reranked by a model on this machine, synchronously or not."""
+"""Pertinence for LlamaIndex: reranks nodes, synchronously or asynchronously.
+
+The model runs on this machine or behind a server.
+"""
 
 from __future__ import annotations
 

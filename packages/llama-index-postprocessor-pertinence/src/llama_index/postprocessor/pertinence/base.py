@@ -1,4 +1,4 @@
-"""`PertinenceRerank`: nodes in order of relevance, among the `node_postprocessors` of an engine and alone."""
+"""`PertinenceRerank`: node reranker for the `node_postprocessors` of an engine or standalone use."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ _HIDING = ("excluded_embed_metadata_keys", "excluded_llm_metadata_keys")
 
 
 class PertinenceRerank(RerankerFields, BaseNodePostprocessor):
-    """Puts nodes in order of relevance to a query and keeps the best.
+    """Node postprocessor that puts nodes in order of relevance to a query and keeps the best.
 
-    The model is loaded on first use and shared with every other component of this process that names
-    the same one. One instance may serve any number of threads and event loops at once.
+    The model is loaded on first use and shared with every other component of this process that names the same
+    model. One instance may serve any number of threads and event loops at once.
 
         engine = index.as_query_engine(similarity_top_k=50, node_postprocessors=[PertinenceRerank(top_n=3)])
 
-    Fields are named and set by default as in `pertinence.integration.Options`, which explains them, but
-    for those below. A value that an option does not take, or a name that is none, raises
-    `pertinence.OptionError` (a `ValueError`). Neither `token` nor `api_key` is ever written
-    out, not even into pickles; the `api_key` is read from `PERTINENCE_API_KEY` where it is not given.
+    Fields have the names and defaults of `pertinence.integration.Options`, which documents them, except for
+    those below. An unknown name, or a value that an option does not accept, raises `pertinence.OptionError`
+    (a `ValueError`). `token` and `api_key` are never written out, not even to pickles. If no `api_key` is
+    given, it is read from `PERTINENCE_API_KEY`.
 
-    A node without text, such as one that holds an image alone, is scored as the empty text, counted in
-    the step's events and told of in the log; it is never left out for that.
+    A node without text, such as one that holds only an image, is scored as the empty text. It is counted in
+    the step's events and logged, but never dropped for having no text.
 
     Attributes:
         top_n: how many nodes to keep; None keeps all.
         threshold: keep scores greater than or equal to it, before `top_n`; None keeps all.
-        metadata_mode: which metadata is read together with a node's text.
-        keep_retrieval_score: keep the score that a node came with as `retrieval_score` in its metadata,
-            hidden from language models and embedders.
+        metadata_mode: which metadata the model reads together with a node's text.
+        keep_retrieval_score: keep a node's incoming score as `retrieval_score` in its metadata, hidden from
+            language models and embedders.
     """
 
     top_n: int | None = None
@@ -61,7 +61,7 @@ class PertinenceRerank(RerankerFields, BaseNodePostprocessor):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name under which the framework writes this component out."""
+        """Return the name that the framework writes for this component's class."""
         return "PertinenceRerank"
 
     def _postprocess_nodes(
@@ -113,7 +113,7 @@ class PertinenceRerank(RerankerFields, BaseNodePostprocessor):
 
 
 def _query(bundle: QueryBundle | str | None) -> str:
-    """The query to score; a retriever tool ends its queries with newlines, which are not part of them."""
+    """Return the query to score, without newlines at its end; a retriever tool adds them to its queries."""
     if bundle is None:
         raise InputError("the query is missing: pass query_bundle or query_str")
     return check_query(bundle.query_str if isinstance(bundle, QueryBundle) else bundle).rstrip("\n")

@@ -1,4 +1,4 @@
-"""A rerank step as LlamaIndex sees it: events of its instrumentation, and the callback that came before."""
+"""Tracing of a rerank step for LlamaIndex: instrumentation events, and the older callbacks."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ dispatcher = get_dispatcher(__name__)
 def traced(
     callbacks: CallbackManager, query: str, nodes: list[NodeWithScore], *, options: Options, model: str
 ) -> Iterator[Tell]:
-    """A step that has begun; what it yields tells of its ranking and the nodes kept, and gives those back.
+    """Start a traced step, and yield a function that ends it.
 
-    An error ends the callback, and leaves the end event out.
+    The function takes the ranking and the kept nodes, reports them, and returns the nodes. An error ends the
+    callback event, and no end event is sent.
 
     Args:
-        callbacks: where the step is told as `CBEventType.RERANKING`; an error is told there too.
-        query: what is asked.
+        callbacks: manager that receives the step as `CBEventType.RERANKING`, and an error if there is one.
+        query: the query.
         nodes: all nodes that are ranked.
-        options: what they are ranked with.
-        model: the model that scores them.
+        options: options of the ranking.
+        model: name of the model that scores them.
     """
     if not _heard(callbacks):
         yield lambda ranking, kept: kept
@@ -60,7 +61,7 @@ def traced(
 
 
 def _heard(callbacks: CallbackManager) -> bool:
-    """Whether anybody listens: a step that is told to nobody should cost nothing."""
+    """Check whether any handler is attached, so that an unobserved step costs nothing."""
     heard, at = bool(callbacks.handlers), dispatcher
     while not heard:
         heard = any(not isinstance(each, NullEventHandler) for each in at.event_handlers)
@@ -71,12 +72,16 @@ def _heard(callbacks: CallbackManager) -> bool:
 
 
 def _snapshot(nodes: list[NodeWithScore]) -> list[NodeWithScore]:
-    # Events are kept by those who hear them, and the next postprocessor may rescore in place.
+    # Handlers may keep events, and the next postprocessor may change scores in place.
     return [node.model_copy() for node in nodes]
 
 
 def _counts(ranking: Ranking[NodeWithScore], options: Options) -> dict[str, Any]:
-    """What the scores are, why nodes may be missing and what was done to texts; names meet no other tags."""
+    """Return the score kind, the threshold and the counts of a ranking.
+
+    The counts explain missing nodes and changes to texts (truncated, empty, repaired). The keys have the
+    prefix `pertinence.`, so that they do not clash with other tags.
+    """
     counts: dict[str, Any] = {
         "score_kind": ranking.score_kind,
         "given": ranking.total,

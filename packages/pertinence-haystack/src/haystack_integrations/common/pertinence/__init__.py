@@ -1,4 +1,4 @@
-"""What the components of Pertinence in Haystack share."""
+"""Common code of the Pertinence components for Haystack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every component of Pertinence in Haystack has: options, a life, and a written form."""
+"""Base class of every Pertinence component for Haystack: options, lifecycle and serialization."""
 
 from __future__ import annotations
 
@@ -24,20 +24,21 @@ API_KEY = Secret.from_env_var("PERTINENCE_API_KEY", strict=False)
 
 class PertinenceComponent(SecretsStayBehind):
     """
-    A component that passes its parameters on to the core, under Haystack's names for them.
+    Base class of a component that passes its parameters to the core, under Haystack's names for them.
 
-    A subclass declares what it has besides, and its constructor calls `_keep`, which makes an attribute of
-    every parameter, so that one that is set later counts from the next run, and `_ready` at the end.
+    A subclass declares its additional parameters. Its constructor calls `_keep`, and `_ready` at the end.
+    `_keep` makes an attribute of every parameter, so that a value that is set later applies from the next
+    run.
     """
 
     _kind: ClassVar[type[Options]] = Options
-    # Haystack's name for an option, by the core's.
+    # Haystack's name of an option, by the core's name.
     _words: ClassVar[Mapping[str, str]] = {}
 
-    # The names of the constructor's parameters, less `self`.
+    # Names of the constructor's parameters, without `self`.
     _parameters: ClassVar[tuple[str, ...]]
 
-    # Those that every component has; `_keep` sets them.
+    # Parameters that every component has; `_keep` sets them.
     model: str | None
     device: ComponentDevice | None
     backend: BackendName
@@ -63,77 +64,78 @@ class PertinenceComponent(SecretsStayBehind):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        # Of the constructor itself: Haystack's metaclass hides it behind a call of its own.
+        # Inspect `__init__`, not the class: Haystack's metaclass hides the constructor behind its own
+        # `__call__`.
         cls._parameters = tuple(inspect.signature(cls.__init__).parameters)[1:]
 
     def to_dict(self) -> dict[str, Any]:
         """
-        Write the component out; a secret that is no environment variable cannot be written.
+        Serialize the component. A secret that is not an environment variable cannot be serialized.
 
         :returns: JSON-able data.
-        :raises ValueError: The token or the key was given as such.
+        :raises ValueError: The token or the key was given as plain text.
         """
         return default_to_dict(self, **{name: deepcopy(getattr(self, name)) for name in self._parameters})
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """
-        Read the component that `to_dict` wrote.
+        Deserialize the component that `to_dict` wrote.
 
-        :param data: What it wrote; it is left as it is.
+        :param data: Output of `to_dict`; it is not changed.
         :returns: A component with the same parameters.
         """
-        # Copied, so that the component shares no list with what others may read again.
+        # Copy the data, so that the component shares no list with it: others may read the data again.
         loaded: Self = default_from_dict(cls, deepcopy(data))
         return loaded
 
     def warm_up(self) -> None:
-        """Load the model now rather than on first use; once it is loaded, do nothing."""
+        """Load the model now instead of on first use; do nothing if it is already loaded."""
         self._opened().warm_up()
 
     async def warm_up_async(self) -> None:
-        """`warm_up` for an event loop, which stays free meanwhile."""
+        """Run `warm_up` without blocking the event loop."""
         await self._opened().awarm_up()
 
     def close(self) -> None:
-        """Give the model back; it is loaded anew if the component is used again."""
+        """Release the model. It is loaded again if the component is used again."""
         self._handle.close()
 
     async def close_async(self) -> None:
-        """`close` for an event loop."""
+        """Run `close` without blocking the event loop."""
         await asyncio.to_thread(self.close)
 
     def _opened(self) -> Reranker | Embedder:
-        """What answers, with nothing loaded yet."""
+        """Return the reranker or embedder of the component, with nothing loaded yet."""
         raise NotImplementedError
 
     def _keep(self, given: Mapping[str, Any]) -> None:
-        """Make attributes of a constructor's parameters, out of its `locals()`."""
+        """Set an attribute for each parameter of the constructor, from its `locals()`."""
         for name in self._parameters:
             setattr(self, name, given[name])
 
     def _ready(self) -> Options:
         """
-        Refuse now what could only fail later, before anything is loaded.
+        Check all parameters now, before anything is loaded, so that invalid ones do not fail later.
 
-        :returns: The options, less the secrets.
-        :raises OptionError: A value that a parameter does not take.
+        :returns: The options, without secrets.
+        :raises OptionError: A parameter has a value that is not accepted.
         """
         self._handle = Handle()
         check_forms(vars(self))
         options = options_from(self._values(), self._words, self._kind)
-        # Paths become text here: what a component holds must be writable as YAML.
+        # Keep paths as strings, because a component's attributes must be writable as YAML.
         self.model, self.cache_folder = options.model, options.cache_folder
         return options
 
     def _options(self, **changes: Any) -> Options:
-        """The options as they are now, with those of a call in place of the component's where not None."""
-        # Secrets are resolved when they are needed: a component is made and written out without them.
+        """Return the current options; a change that is not None replaces the component's own value."""
+        # Resolve secrets only here: a component can be created and serialized without them.
         secrets = {name: resolved(name, getattr(self, name)) for name in ("token", "api_key")}
         return options_from({**self._values(**changes), **secrets}, self._words, self._kind)
 
     def _values(self, **changes: Any) -> dict[str, Any]:
-        """The values of all parameters that are options, less the secrets, in the core's plain form."""
+        """Return the values of all parameters that are options, without secrets, in plain types."""
         names = {self._words.get(name, name) for name in self._kind.names()} - {"token", "api_key"}
         values = {name: getattr(self, name) for name in self._parameters if name in names}
         values |= {name: value for name, value in changes.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Copies keep the secrets of a component; its pickles do not."""
+"""Handling of secrets in copies, which keep them, and in pickles, which do not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["SecretsStayBehind"]
 
 
 class SecretsStayBehind:
-    """Keeps secrets that were given as such out of pickles: each is a file on somebody's disk."""
+    """Mixin that keeps plain-text secrets out of pickles, because a pickle is a file on disk."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: None if _is_plain(value) else value for name, value in self.__dict__.items()}
@@ -25,7 +25,7 @@ class SecretsStayBehind:
 
     def _with(self, state: dict[str, Any]) -> Self:
         copied = type(self).__new__(type(self))
-        # A handle of its own, so that closing a copy leaves the original at work.
+        # The copy gets its own handle, so that closing it does not close the original.
         copied.__dict__.update({"_handle": deepcopy(self.__dict__["_handle"]), **state})
         return copied
 

@@ -1,4 +1,4 @@
-"""What has a form of Haystack's own, in the plain form that the core takes."""
+"""Conversion of Haystack's own types and parameters to the plain values that the core takes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["check_forms", "device_name", "resolved", "score_kind"]
 
 def device_name(device: object) -> str:
     """
-    The core's name for a device.
+    Return the core's name for a device.
 
     :param device: One `ComponentDevice`, or None to leave the choice to the core.
-    :returns: `auto`, `cpu`, `cuda:0` and the like.
-    :raises OptionError: It is something else, or a map of several devices.
+    :returns: `auto`, `cpu`, `cuda:0` or similar.
+    :raises OptionError: The argument is something else, or a map of several devices.
     """
     if device is None:
         return "auto"
@@ -34,12 +34,12 @@ def device_name(device: object) -> str:
 
 def check_forms(values: Mapping[str, Any]) -> None:
     """
-    Refuse what only Haystack knows and cannot use.
+    Check the parameters that only Haystack has, or that have a Haystack type.
 
-    A secret that is no `Secret` would be written out with its component.
+    A secret must be a `Secret`: any other type would be written out with its component.
 
-    :param values: The parameters of a component; those that are not there are not looked at.
-    :raises OptionError: It names the parameter; a secret is not shown.
+    :param values: The parameters of a component; missing ones are not checked.
+    :raises OptionError: A parameter is invalid. The message names it, but does not show a secret.
     """
     for name in ("token", "api_key"):
         secret = values.get(name)
@@ -52,12 +52,13 @@ def check_forms(values: Mapping[str, Any]) -> None:
 
 def resolved(name: str, secret: Secret | None) -> str | None:
     """
-    The secret itself.
+    Return the value of a secret.
 
     :param name: The parameter that holds it.
     :param secret: A secret, or None.
-    :returns: It, or None where there is none and none is required.
-    :raises OptionError: The environment variable that it is read from is not set; the message names both.
+    :returns: The value, or None if there is none and none is required.
+    :raises OptionError: The environment variable of the secret is not set; the message names the parameter
+        and the variable.
     """
     try:
         return None if secret is None else secret.resolve_value()
@@ -67,9 +68,9 @@ def resolved(name: str, secret: Secret | None) -> str | None:
 
 def score_kind(scale_score: object) -> ScoreKindName:
     """
-    What `scale_score` asks for: probabilities, the model's own logits, or (None) what can be had.
+    Return the score kind that `scale_score` asks for: `probability`, `logit`, or `auto` for None.
 
-    :raises OptionError: It is none of the three.
+    :raises OptionError: The argument is not True, False or None.
     """
     if scale_score is None:
         return "auto"

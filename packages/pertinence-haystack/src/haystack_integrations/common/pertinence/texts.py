@@ -1,4 +1,4 @@
-"""What a model reads of Haystack's documents."""
+"""Reading of the texts of Haystack's documents."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ def read(
     documents: Iterable[Document], fields: Sequence[str] | None, separator: str
 ) -> list[tuple[Document, str]]:
     """
-    Each document with its text: the metadata of these names that is not None, then the content.
+    Return each document with its text: the named metadata that is not None, then the content.
 
-    :param documents: They may be known by their content, by such metadata, or by both.
+    :param documents: Documents with content, with some of the named metadata, or with both.
     :param fields: Names of metadata.
-    :param separator: What stands between them, and before the content.
-    :returns: Pairs in the order of the documents, as they are now: a list that changes later changes nothing.
-    :raises InputError: It is no list of documents, or one has no text; the message names its place.
+    :param separator: Separator between the metadata values, and before the content.
+    :returns: Pairs in the order of the documents. Later changes to the caller's list have no effect.
+    :raises InputError: The argument is not a list of documents, or a document has no text; the message names
+        its index.
     """
     given = check_documents(documents)
     texts = extract_texts([_text(*each, fields or (), separator) for each in enumerate(given)], None)

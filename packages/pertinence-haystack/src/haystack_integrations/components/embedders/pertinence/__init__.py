@@ -1,4 +1,4 @@
-"""Pertinence in Haystack: vectors for an index and for the questions that search it."""
+"""Pertinence embedders for Haystack: vectors for a document store and for the queries that search it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`PertinenceDocumentEmbedder`: documents with their vectors, ahead of a document store."""
+"""`PertinenceDocumentEmbedder`: adds vectors to documents, before they go to a document store."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["PertinenceDocumentEmbedder"]
 @component
 class PertinenceDocumentEmbedder(PertinenceEmbedder):
     """
-    Gives documents their vectors, behind the prompt that the model's own settings have for documents.
+    Embedder of documents. It uses the prompt for documents that the model's own settings define.
 
     The model is loaded on first use and shared with every other component of this process that names the same
-    one. One instance may serve any number of threads and event loops at once.
+    model. One instance may serve any number of threads and event loops at once.
 
     ```python
     embedder = PertinenceDocumentEmbedder(model="Lajavaness/bilingual-embedding-base")
@@ -73,23 +73,25 @@ class PertinenceDocumentEmbedder(PertinenceEmbedder):
         proxy: str | None = None,
     ) -> None:
         """
-        Set what to load; nothing is loaded yet.
+        Set the model and its options; nothing is loaded yet.
 
-        The parameters that are not listed here are explained by `pertinence.integration.EmbedderOptions`.
+        `pertinence.integration.EmbedderOptions` documents the parameters that are not listed here.
 
         :param model: A folder or a name on the hub; with `base_url`, the server's name for it.
         :param device: The device of the torch backend; None leaves the choice to the core.
         :param token: Access token of the model hub.
-        :param prefix: Put before every text, after the prompt that the model's own settings may have.
-        :param suffix: Put after every text.
-        :param progress_bar: Show on standard error how far a run is.
-        :param meta_fields_to_embed: Metadata that is put before a document's text, where it is not None.
-        :param embedding_separator: What stands between those and the text.
-        :param normalize_embeddings: Bring every vector to length 1; False leaves that to the model's own
+        :param prefix: Text put before every document's text, after any prompt of the model's own settings.
+        :param suffix: Text put after every document's text.
+        :param progress_bar: Show the progress of a run on standard error.
+        :param meta_fields_to_embed: Metadata that is put before a document's text, if it is not None.
+        :param embedding_separator: Separator between those metadata and the text.
+        :param normalize_embeddings: Scale every vector to length 1; False leaves that to the model's own
             modules.
-        :param quantization_ranges: The least and the greatest value of each number, for `int8` and `uint8`.
+        :param quantization_ranges: The minimum and the maximum of each vector element, for `int8` and
+            `uint8`.
         :param api_key: Key of the server that `base_url` names.
-        :raises OptionError: A value that a parameter does not take, or no model; a `ValueError`.
+        :raises OptionError: A parameter has a value that is not accepted, or no model is named; a
+            `ValueError`.
         """
         self._keep(locals())
         self._ready()
@@ -99,11 +101,11 @@ class PertinenceDocumentEmbedder(PertinenceEmbedder):
         """
         Embed documents.
 
-        :param documents: The documents; they are left as they are. Of an id that comes twice, each has the
+        :param documents: The documents; they are not changed. If two documents share an id, each gets the
             vector of its own text.
-        :returns: `documents`, copies of all of them, in their order, with their `embedding`; and `meta`: the
+        :returns: `documents`, copies of all documents in input order, with their `embedding`; and `meta`: the
             `model`, how many texts were `truncated`, `empty`, `repaired` (lone surrogates), and the `usage`
-            that a server counts.
+            that a server reports.
         :raises InputError: A document has no text.
         :raises ModelError: The model cannot be found or loaded.
         """
@@ -113,7 +115,7 @@ class PertinenceDocumentEmbedder(PertinenceEmbedder):
 
     @component.output_types(documents=list[Document], meta=dict[str, Any])
     async def run_async(self, documents: list[Document]) -> dict[str, Any]:
-        """`run` for an event loop, without a thread; cancelling it withdraws the work."""
+        """Run asynchronously and without a thread. Cancelling the task withdraws the request."""
         embedder, given, texts = self._read(documents)
         with following(embedder, texts, shown=self.progress_bar):
             return _answer(embedder, given, await embedder.aembed(texts) if texts else None)
@@ -124,7 +126,7 @@ class PertinenceDocumentEmbedder(PertinenceEmbedder):
 
 
 def _answer(embedder: Embedder, documents: list[Document], embeddings: Embeddings | None) -> dict[str, Any]:
-    # By place and not by id: two documents may share one.
+    # Match vectors by index, not by id: two documents may share an id.
     vectors = [] if embeddings is None else embeddings.values.tolist()
     embedded = [
         replace(document, embedding=vector, meta=own_metadata(document.meta))

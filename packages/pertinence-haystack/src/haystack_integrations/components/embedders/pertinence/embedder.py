@@ -1,4 +1,4 @@
-"""What the two embedders have in common: their parameters and what they tell of a run."""
+"""Common base of the two embedders: their parameters and the metadata of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["PertinenceEmbedder", "told"]
 
 
 class PertinenceEmbedder(PertinenceComponent):
-    """The parameters of both embedders, as attributes."""
+    """Base class of both embedders, with their parameters as attributes."""
 
     _kind: ClassVar = EmbedderOptions
     _words: ClassVar = {"normalize": "normalize_embeddings", "ranges": "quantization_ranges"}
@@ -31,11 +31,12 @@ class PertinenceEmbedder(PertinenceComponent):
                 "each number in a sample of embeddings: taken from a call's own, they would make an "
                 "embedding depend on its neighbours"
             )
-        # So that a model that nobody named, say, is told now: nothing is loaded and nothing sent.
+        # Create an embedder to report errors such as a missing model now; nothing is loaded or sent.
         return Embedder.from_options(super()._ready()).options
 
     def _values(self, **changes: Any) -> dict[str, Any]:
-        # What is not to be normalised besides is what the model's own modules make of it, as with peers.
+        # False becomes None, so the model's own modules decide on normalization, as in other embedders for
+        # Haystack.
         return {**super()._values(**changes), "normalize_embeddings": self.normalize_embeddings or None}
 
     def _opened(self) -> Embedder:
@@ -44,7 +45,7 @@ class PertinenceEmbedder(PertinenceComponent):
 
 def told(embedder: Embedder, embeddings: Embeddings | None) -> dict[str, Any]:
     """
-    What is known of a run: the model, what was done to the texts, and the usage that a server counts.
+    Return the metadata of a run: the model, the counts of changed texts, and the server's usage counts.
 
     :param embeddings: None if there was nothing to embed.
     """

@@ -1,4 +1,4 @@
-"""A bar that says how far a run is."""
+"""Progress bar of a run."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ _SECONDS = 0.1
 @contextmanager
 def following(embedder: Embedder, texts: Sequence[str], *, shown: bool) -> Iterator[None]:
     """
-    Inside, a bar follows the embedder's work; what others have the same model do counts too.
+    Show a progress bar for the embedder's work while the context is open.
 
-    :param texts: What is embedded; of equal ones the model runs one.
-    :param shown: Without it, nothing is done.
+    Texts that other callers submit to the same model count too.
+
+    :param texts: The texts to embed; the model runs equal texts once.
+    :param shown: If False, no bar is shown.
     """
     if not shown:
         yield

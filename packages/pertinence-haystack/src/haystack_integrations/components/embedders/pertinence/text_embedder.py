@@ -1,4 +1,4 @@
-"""`PertinenceTextEmbedder`: the vector of a question, ahead of an embedding retriever."""
+"""`PertinenceTextEmbedder`: vector of a query, for an embedding retriever."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["PertinenceTextEmbedder"]
 @component
 class PertinenceTextEmbedder(PertinenceEmbedder):
     """
-    Gives a question its vector, behind the prompt that the model's own settings have for questions.
+    Embedder of queries. It uses the prompt for queries that the model's own settings define.
 
     The model is loaded on first use and shared with every other component of this process that names the same
-    one. One instance may serve any number of threads and event loops at once.
+    model. One instance may serve any number of threads and event loops at once.
 
     ```python
     embedder = PertinenceTextEmbedder(model="Lajavaness/bilingual-embedding-base")
@@ -64,20 +64,22 @@ class PertinenceTextEmbedder(PertinenceEmbedder):
         proxy: str | None = None,
     ) -> None:
         """
-        Set what to load; nothing is loaded yet.
+        Set the model and its options; nothing is loaded yet.
 
-        The parameters that are not listed here are explained by `pertinence.integration.EmbedderOptions`.
+        `pertinence.integration.EmbedderOptions` documents the parameters that are not listed here.
 
         :param model: A folder or a name on the hub; with `base_url`, the server's name for it.
         :param device: The device of the torch backend; None leaves the choice to the core.
         :param token: Access token of the model hub.
-        :param prefix: Put before the text, after the prompt that the model's own settings may have.
-        :param suffix: Put after the text.
-        :param normalize_embeddings: Bring every vector to length 1; False leaves that to the model's own
+        :param prefix: Text put before the query, after any prompt of the model's own settings.
+        :param suffix: Text put after the query.
+        :param normalize_embeddings: Scale every vector to length 1; False leaves that to the model's own
             modules.
-        :param quantization_ranges: The least and the greatest value of each number, for `int8` and `uint8`.
+        :param quantization_ranges: The minimum and the maximum of each vector element, for `int8` and
+            `uint8`.
         :param api_key: Key of the server that `base_url` names.
-        :raises OptionError: A value that a parameter does not take, or no model; a `ValueError`.
+        :raises OptionError: A parameter has a value that is not accepted, or no model is named; a
+            `ValueError`.
         """
         self._keep(locals())
         self._ready()
@@ -85,12 +87,12 @@ class PertinenceTextEmbedder(PertinenceEmbedder):
     @component.output_types(embedding=list[float], meta=dict[str, Any])
     def run(self, text: str) -> dict[str, Any]:
         """
-        Embed a question.
+        Embed a query.
 
-        :param text: The question.
+        :param text: The query.
         :returns: `embedding`, and `meta`: the `model`, whether the text was `truncated` or `repaired` (a lone
-            surrogate) as 1 or 0, and the `usage` that a server counts.
-        :raises InputError: The text is no string, or empty.
+            surrogate) as 1 or 0, and the `usage` that a server reports.
+        :raises InputError: The text is not a string, or is empty.
         :raises ModelError: The model cannot be found or loaded.
         """
         embedder = self._opened()
@@ -98,7 +100,7 @@ class PertinenceTextEmbedder(PertinenceEmbedder):
 
     @component.output_types(embedding=list[float], meta=dict[str, Any])
     async def run_async(self, text: str) -> dict[str, Any]:
-        """`run` for an event loop, without a thread; cancelling it withdraws the work."""
+        """Run asynchronously and without a thread. Cancelling the task withdraws the request."""
         embedder = self._opened()
         return _answer(embedder, await embedder.aembed([_checked(text)], "query"))
 

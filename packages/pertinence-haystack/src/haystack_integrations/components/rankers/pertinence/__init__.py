@@ -1,4 +1,7 @@
-"""Pertinence in Haystack: documents reranked by a model on this machine, synchronously or not."""
+"""Pertinence ranker for Haystack: reranks documents, synchronously or asynchronously.
+
+The model runs on this machine or behind a server.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of Haystack's documents are ranked, and what becomes of a ranking."""
+"""Selection of the documents to rank, and conversion of a ranking to Haystack's output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Candidate = tuple[Document, str]
 
 
 def candidates(given: Sequence[Candidate]) -> list[Candidate]:
-    """Of documents that share an id, the one with the highest score, at the place of the first."""
+    """Keep one document per id: the one with the highest score, at the position of the first with that id."""
     best: dict[str, Candidate] = {}
     for document, text in given:
         rival = best.get(document.id)
@@ -28,22 +28,22 @@ def candidates(given: Sequence[Candidate]) -> list[Candidate]:
 
 def answer(ranking: Ranking[Candidate], options: Options, given: int) -> dict[str, Any]:
     """
-    What a ranker gives out: copies of the kept documents with their score, and what is known of the run.
+    Return the output of a ranker: copies of the kept documents with their score, and metadata of the run.
 
-    :param options: What was asked of this run.
-    :param given: How many documents came in, duplicates included.
+    :param options: Options of this run.
+    :param given: Number of input documents, duplicates included.
     """
     return {
         "documents": [_scored(item.document[0], item.score) for item in ranking],
         "meta": {
             "model": ranking.model,
             "score_kind": ranking.score_kind,
-            # Why fewer documents may come out than went in.
+            # Reasons why the output may hold fewer documents than the input.
             "scored": ranking.total,
             "duplicates": given - ranking.total,
             "score_threshold": options.threshold,
             "top_k": options.top_k,
-            # What was done to the texts.
+            # Changes made to the texts.
             "truncated": ranking.truncated,
             "query_truncated": ranking.query_truncated,
             "empty": ranking.empty,

@@ -1,4 +1,4 @@
-"""`PertinenceRanker`: documents in order of relevance, behind any retriever of a pipeline and alone."""
+"""`PertinenceRanker`: document ranker, for use after any retriever of a pipeline or standalone."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = ["PertinenceRanker"]
 @component
 class PertinenceRanker(PertinenceComponent):
     """
-    Puts documents in order of relevance to a query and keeps the best.
+    Ranker that puts documents in order of relevance to a query and keeps the best.
 
     The model is loaded on first use and shared with every other component of this process that names the same
-    one. One instance may serve any number of threads and event loops at once.
+    model. One instance may serve any number of threads and event loops at once.
 
     ```python
     from haystack import Document
@@ -84,20 +84,21 @@ class PertinenceRanker(PertinenceComponent):
         proxy: str | None = None,
     ) -> None:
         """
-        Set what to load and how to score; nothing is loaded yet.
+        Set the model and the ranking options; nothing is loaded yet.
 
-        The parameters that are not listed here are explained by `pertinence.integration.Options`.
+        `pertinence.integration.Options` documents the parameters that are not listed here.
 
         :param top_k: How many documents to keep; None keeps all.
-        :param scale_score: True gives probabilities, False the model's own logits; None gives probabilities
-            too, but where only a server knows its scale, its scores as they come: `meta` says which they are.
+        :param scale_score: True gives probabilities, False the model's own logits. None gives probabilities
+            if they are available. If only the server knows the scale of its scores, None gives them
+            unchanged. `meta` states which kind was returned.
         :param score_threshold: Keep scores greater than or equal to it, before `top_k`; None keeps all.
-        :param meta_fields_to_embed: Metadata that is put before a document's text, where it is not None.
-        :param embedding_separator: What stands between those and the text.
+        :param meta_fields_to_embed: Metadata that is put before a document's text, if it is not None.
+        :param embedding_separator: Separator between those metadata and the text.
         :param device: The device of the torch backend; None leaves the choice to the core.
         :param token: Access token of the model hub.
         :param api_key: Key of the server that `base_url` names.
-        :raises OptionError: A value that a parameter does not take; a `ValueError`.
+        :raises OptionError: A parameter has a value that is not accepted; a `ValueError`.
         """
         self._keep(locals())
         self._ready()
@@ -112,17 +113,17 @@ class PertinenceRanker(PertinenceComponent):
         score_threshold: float | None = None,
     ) -> dict[str, Any]:
         """
-        Put the documents in order of relevance; of those that share an id, the highest score is taken.
+        Put documents in order of relevance. Of documents that share an id, only the highest-scored is ranked.
 
-        :param query: What is asked.
-        :param documents: The documents; they are left as they are.
+        :param query: The query.
+        :param documents: The documents; they are not changed.
         :param top_k: How many to keep; None takes the component's own.
         :param scale_score: Probabilities or logits; None takes the component's own.
         :param score_threshold: Keep scores greater than or equal to it; None takes the component's own.
         :returns: `documents`, copies of the kept ones with their score, best first; and `meta`: the `model`
             and `score_kind`; why documents may be missing (`duplicates`, how many were `scored`, the
-            `score_threshold` and `top_k` of this run); what was done to texts (how many were `truncated`,
-            `empty`, `repaired` of lone surrogates; `query_truncated`); and the `usage` that a server counts.
+            `score_threshold` and `top_k` of this run); changes made to texts (how many were `truncated`,
+            `empty`, `repaired` of lone surrogates; `query_truncated`); and the `usage` that a server reports.
         :raises InputError: The query is empty, a document has no text, or a value is out of range.
         :raises ModelError: The model cannot be found or loaded.
         """
@@ -140,7 +141,7 @@ class PertinenceRanker(PertinenceComponent):
         scale_score: bool | None = None,
         score_threshold: float | None = None,
     ) -> dict[str, Any]:
-        """`run` for an event loop, without a thread; cancelling it withdraws the work."""
+        """Run asynchronously and without a thread. Cancelling the task withdraws the request."""
         options = self._options(top_k=top_k, scale_score=scale_score, score_threshold=score_threshold)
         given = self._read(documents)
         ranking = await self._handle.arank(options, query, candidates(given), text=itemgetter(1))
@@ -151,7 +152,7 @@ class PertinenceRanker(PertinenceComponent):
 
     def _values(self, *, scale_score: bool | None = None, **changes: Any) -> dict[str, Any]:
         asked = self.scale_score if scale_score is None else scale_score
-        # Not `super()`, which means the class that Haystack's decorator has replaced.
+        # `super()` would fail: it refers to the class that Haystack's decorator has replaced.
         return {**PertinenceComponent._values(self, **changes), "score_kind": score_kind(asked)}
 
     def _read(self, documents: list[Document]) -> list[Candidate]:
