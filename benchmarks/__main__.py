@@ -21,7 +21,7 @@ TABLES = {
     "size": "what each part of a plain install takes on disk",
     "cold": "import, and the first answer of a fresh process",
     "overhead": "what each framework's adapter adds to Reranker.rank",
-    "remote": "the remote wing over a bare httpx2 loop, and what it leaves behind",
+    "remote": "the remote engine over a bare httpx2 loop, and what it leaves behind",
     "frameworks": "each framework's adapter against Reranker.rank, with a real model",
     "load": "many callers at once: throughput, waiting, fairness, memory",
     "growth": "how cost grows with documents and with their length",

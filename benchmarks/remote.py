@@ -1,4 +1,4 @@
-"""The remote wing against a server on loopback: many documents at once, what stays behind, its own cost."""
+"""The remote engine against a server on loopback: many documents at once, what stays behind, its own cost."""
 
 from __future__ import annotations
 

@@ -50,13 +50,13 @@ class Embedder(Opened[Vectoriser]):
     ) -> None:
         self._setup(EmbedderOptions.of({"model": model, **options}), None)
 
-    def _setup(self, options: Options, wing: Vectoriser | None) -> None:
+    def _setup(self, options: Options, engine: Vectoriser | None) -> None:
         options = EmbedderOptions.from_options(options)
         if options.model is None and options.base_url is None:
             raise OptionError("model is missing: name an embedding model, there is no embedded default")
-        super()._setup(options, wing)
+        super()._setup(options, engine)
         self._told_of_cuts = False
-        if wing is None and options.base_url is not None:
+        if engine is None and options.base_url is not None:
             self._open()  # report errors such as an unknown dialect now; nothing is sent yet
 
     @property
@@ -140,7 +140,7 @@ class Embedder(Opened[Vectoriser]):
             return await asyncio.to_thread(self._nothing)
         return self._told(await asyncio.wrap_future(self._submit(role, checked)))
 
-    def _make_wing(self, options: Options) -> Vectoriser:
+    def _make_engine(self, options: Options) -> Vectoriser:
         return open_vectoriser(EmbedderOptions.from_options(options))
 
     def _submit(self, role: Role, texts: Sequence[str]) -> Future[Embeddings]:

@@ -13,12 +13,12 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 from pertinence.errors import ClosedError
 from pertinence.options import Options
 
-__all__ = ["Opened", "Wing", "wait"]
+__all__ = ["Opened", "Engine", "wait"]
 
 R = TypeVar("R")
 
 
-class Wing(Protocol):
+class Engine(Protocol):
     """Engine that answers requests: a model on this machine, or an endpoint."""
 
     @property
@@ -32,15 +32,15 @@ class Wing(Protocol):
         """Release all resources; waiting requests fail with `ClosedError`."""
 
 
-W = TypeVar("W", bound=Wing)
+W = TypeVar("W", bound=Engine)
 
 
 class Opened(ABC, Generic[W]):
     """Options, and the engine that they describe while it is open."""
 
-    def _setup(self, options: Options, wing: W | None) -> None:
+    def _setup(self, options: Options, engine: W | None) -> None:
         self._options = options
-        self._wing = wing
+        self._engine = engine
         self._closed = False
         self._lock = threading.Lock()
 
@@ -64,7 +64,7 @@ class Opened(ABC, Generic[W]):
     @property
     def rows_run(self) -> int:
         """Number of texts that the engine has run so far, for a progress bar; 0 if it does not count them."""
-        return getattr(self._wing, "rows_run", 0)
+        return getattr(self._engine, "rows_run", 0)
 
     def warm_up(self) -> None:
         """Load the model now instead of on first use."""
@@ -78,9 +78,9 @@ class Opened(ABC, Generic[W]):
         """Release the model. It is unloaded when no other object uses it. Closing twice is allowed."""
         with self._lock:
             self._closed = True
-            wing, self._wing = self._wing, None
-        if wing is not None:
-            wing.close()
+            engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.close()
 
     async def aclose(self) -> None:
         """Run `close` without blocking the event loop."""
@@ -116,16 +116,16 @@ class Opened(ABC, Generic[W]):
         return f"{type(self).__name__}({', '.join(changed)})"
 
     @abstractmethod
-    def _make_wing(self, options: Options) -> W:
+    def _make_engine(self, options: Options) -> W:
         """Create the engine for these options, with nothing loaded yet."""
 
     def _open(self) -> W:
         with self._lock:
             if self._closed:
                 raise ClosedError(f"this {type(self).__name__.lower()} is closed")
-            if self._wing is None:
-                self._wing = self._make_wing(self._options)
-            return self._wing
+            if self._engine is None:
+                self._engine = self._make_engine(self._options)
+            return self._engine
 
 
 def wait(future: Future[R]) -> R:

@@ -82,10 +82,10 @@ class Reranker(Opened[Scorer]):
         reranker._setup(options or Options(), scorer)
         return reranker
 
-    def _setup(self, options: Options, wing: Scorer | None) -> None:
-        super()._setup(options, wing)
-        self._owns_scorer = wing is not None
-        if wing is None and options.base_url is not None:
+    def _setup(self, options: Options, engine: Scorer | None) -> None:
+        super()._setup(options, engine)
+        self._owns_scorer = engine is not None
+        if engine is None and options.base_url is not None:
             self._open()  # report errors such as an unknown dialect now; nothing is sent yet
 
     def rank(
@@ -189,7 +189,7 @@ class Reranker(Opened[Scorer]):
             raise TypeError("a reranker made from a scorer cannot be copied or pickled: make it from options")
         return super().__reduce__()
 
-    def _make_wing(self, options: Options) -> Scorer:
+    def _make_engine(self, options: Options) -> Scorer:
         return open_scorer(options)
 
     def _submit(self, query: str, texts: Sequence[str]) -> Future[Scores]:
