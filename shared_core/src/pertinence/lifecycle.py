@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 from pertinence.errors import ClosedError
 from pertinence.options import Options
 
-__all__ = ["Opened", "Engine", "wait"]
+__all__ = ["Engine", "Opened", "wait"]
 
 R = TypeVar("R")
 
