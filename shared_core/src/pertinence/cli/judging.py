@@ -143,7 +143,7 @@ def judge_beside(
         if judged.computed.dtype != judged.dtype and not random_weights:
             raise ModelError(
                 f"{judged.backend} in {judged.dtype} cannot be judged on this machine: it computes in "
-                f"{judged.computed.dtype} ({judged.computed.why})"
+                f"{judged.computed.dtype} ({judged.computed.why}); judge it on a processor that has them"
             )
         subject = Subject.here(
             # A report may be handed on: it says nothing of the folders of whoever made it.
