@@ -1,4 +1,4 @@
-"""Model cards as data: what is promised of each model we know, and the names it goes by (pure)."""
+"""Model cards as data: facts, published figures and names of each known model (pure)."""
 
 from __future__ import annotations
 

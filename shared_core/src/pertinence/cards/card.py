@@ -1,4 +1,4 @@
-"""What a model card is: what its publisher promises of a model, and what we know about loading it."""
+"""Model card: a publisher's statements about a model, and our knowledge about loading it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Way = Literal["sentence-transformers", "FlagEmbedding", "transformers"]
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """A way to measure a model.
+    """Protocol for measuring a model.
 
     Attributes:
-        name: what `pertinence evaluate --protocol` calls it, if that knows it.
-        about: what is ranked, in one sentence.
-        reproducible: whether `pertinence evaluate` knows it.
-        comparable_only: the publisher does not say enough to repeat it exactly.
+        name: its name in `pertinence evaluate --protocol`, if that command supports it.
+        about: one sentence on the queries and documents that are ranked.
+        reproducible: True if `pertinence evaluate` supports it.
+        comparable_only: True if the publisher does not give enough details to repeat it exactly.
     """
 
     name: str
@@ -80,13 +80,13 @@ PROTOCOLS: Mapping[str, Protocol] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """What a publisher reports for one data set.
+    """Figures that a publisher reports for one data set.
 
     Attributes:
-        protocol: how it was measured, a key of `PROTOCOLS`.
-        dataset: what it was measured on: `mmarco-fr`, `NanoNQ`, or `mean` over those of the protocol.
+        protocol: protocol of the measurement, a key of `PROTOCOLS`.
+        dataset: data set of the measurement: `mmarco-fr`, `NanoNQ`, or `mean` over those of the protocol.
         metrics: fractions from 0 to 1 by name: `RP`, `MRR@10`, `nDCG@10`, `MAP`, `R@100`, ...
-        source: where it stands.
+        source: page or folder that contains the figures.
     """
 
     protocol: str
@@ -97,23 +97,23 @@ class Published:
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What is known of one model.
+    """Known facts about one model.
 
     Attributes:
-        name: on the hub, or of the package that brings it.
-        task: what it is for.
-        languages: ISO 639-1 codes of what it was trained on for its task; `mul` for very many.
-        multilingual: its base was pretrained on many more languages than that.
-        parameters: how many numbers it has.
-        megabytes: size of its weights as published; None where the card does not say.
-        architecture: the class of transformers that runs it.
-        max_length: tokens, special ones included, that it was trained to read; the default.
-        scale: what its own settings make of its output, which is `score_kind="raw"`.
-        ways: the libraries that its card shows.
-        licence: SPDX identifier; None where its card names none.
-        source: where this card's facts stand.
-        published: what its publisher reports.
-        notes: what is worth knowing when it is loaded, one sentence each.
+        name: full name on the hub, or name of the package that contains it.
+        task: task that it was trained for.
+        languages: ISO 639-1 codes of the languages it was trained on for its task; `mul` for very many.
+        multilingual: True if its base model was pretrained on many more languages than that.
+        parameters: number of its parameters.
+        megabytes: size of its published weights; None if the publisher's card does not give it.
+        architecture: class of transformers that runs it.
+        max_length: number of tokens, including special tokens, that it was trained to read; the default.
+        scale: scale of its scores under its own settings, returned for `score_kind="raw"`.
+        ways: libraries that the publisher's card shows.
+        licence: SPDX identifier of its license; None if the publisher's card names none.
+        source: page or folder that these facts come from.
+        published: figures that its publisher reports.
+        notes: facts worth knowing when it is loaded, one sentence each.
     """
 
     name: str
@@ -133,19 +133,19 @@ class Card:
 
     @property
     def short_name(self) -> str:
-        """Its name without its owner."""
+        """Name without the owner."""
         return self.name.rpartition("/")[2]
 
     def reads(self, language: str) -> bool:
-        """Whether a text in this language is anything to it."""
+        """Check whether the model or its base model was trained on this language."""
         return self.multilingual or "mul" in self.languages or language.lower() in self.languages
 
     def figures(self, protocol: str) -> dict[str, Mapping[str, float]]:
-        """What is published under this protocol: metrics by data set; empty where nothing is."""
+        """Return the figures published under this protocol: metrics by data set, empty if there are none."""
         return {each.dataset: each.metrics for each in self.published if each.protocol == protocol}
 
     def to_dict(self) -> dict[str, Any]:
-        """The card as JSON-able data."""
+        """Return the card as data that can be written as JSON."""
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
         plain["published"] = [
             {

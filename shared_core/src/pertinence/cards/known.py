@@ -1,4 +1,4 @@
-"""The models whose cards are known, as data."""
+"""Cards of the known models, as data."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ __all__ = ["CARDS"]
 
 _HUB = "https://huggingface.co/"
 _ALL_WAYS: tuple[Way, ...] = ("sentence-transformers", "FlagEmbedding", "transformers")
-# The languages that mMARCO was translated into, and its English.
+# Languages that mMARCO was translated into, and its original English.
 _MMARCO = ("ar", "zh", "nl", "en", "fr", "de", "hi", "id", "it", "ja", "pt", "ru", "es", "vi")
 _PROBABILITIES = "Gives one logit, of which sentence-transformers makes a probability."
 _NO_CODE = "Its files name code of another repository; transformers' own Gte classes run it instead."
 
 
 def _mmarco_500(name: str, rp: float, mrr: float, *recalls: float) -> Published:
-    """The table of 500 queries: RP, MRR@10 and R at 10, 20, 50 and 100, in percent."""
+    """Build the figures of the table of 500 queries from RP, MRR@10 and R at 10, 20, 50, 100, in percent."""
     recall_at = zip((10, 20, 50, 100), recalls, strict=True)
     return Published(
         protocol="mmarco-fr-500",
@@ -60,7 +60,7 @@ def _mmarco_fr(
     multilingual: bool = False,
     note: str = _PROBABILITIES,
 ) -> Card:
-    """One of the French rerankers that were trained on mMARCO."""
+    """Build the card of one of the French rerankers trained on mMARCO."""
     return Card(
         name=f"antoinelouis/{short}",
         task="rerank",

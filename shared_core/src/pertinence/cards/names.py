@@ -1,4 +1,4 @@
-"""From what a user types to a card: full names, short names, and the nearest names on a miss."""
+"""Search for cards by full name or short name, and for similar names if there is no match."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _NEAR = 0.6
 
 
 def card_named(name: str) -> Card | None:
-    """The card of exactly this full name."""
+    """Return the card with exactly this full name; None if there is none."""
     return next((card for card in CARDS if card.name == name), None)
 
 
 def card_of(name: str) -> Card | None:
-    """The card under this name, full or short, whatever its capitals; None where there is none.
+    """Return the card with this full or short name, ignoring case; None if there is none.
 
-    A short name is the end of exactly one name, from behind its `/`, a `-` or a `_` on.
+    A short name is the end of exactly one full name, after a `/`, a `-` or a `_`.
 
     Raises:
-        ModelNotFoundError: it is an end of several names; the message lists them.
+        ModelNotFoundError: several full names end in it; the message lists them.
     """
     wanted = name.lower()
     for card in CARDS:
@@ -42,17 +42,17 @@ def card_of(name: str) -> Card | None:
 
 
 def full_name(name: str) -> str:
-    """The name on the hub that a short name stands for; any other name as it is.
+    """Return the full name for a short name; return any other name unchanged.
 
     Raises:
-        ModelNotFoundError: it stands for several.
+        ModelNotFoundError: several full names end in it.
     """
     card = card_of(name)
     return name if card is None else card.name
 
 
 def nearest(name: str, count: int = 3) -> list[str]:
-    """Names on the cards that look like this one, the likeliest first."""
+    """Return the full names of known models that look like this name, the most similar first."""
     by_spelling = {spelling.lower(): card.name for card in CARDS for spelling in (card.short_name, card.name)}
     close = get_close_matches(name.lower(), by_spelling, n=2 * count, cutoff=_NEAR)
     close += [each for each in by_spelling if name.lower() in each]

@@ -1,1 +1,1 @@
-"""Texts to token ids, and token ids to batches."""
+"""Conversion of texts into token ids, and of token ids into batches."""

@@ -1,4 +1,4 @@
-"""Which pairs run next: order, fairness, budgets, padding (pure; no threads)."""
+"""Choice of the pairs that run next: order, fairness, token budgets, padding (pure; no threads)."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ __all__ = ["Batch", "Ids", "Owner", "Pair", "Waiting", "pad"]
 Owner = TypeVar("Owner", bound=Hashable)
 Ids = npt.NDArray[np.int64]
 
-# Room for rows is reckoned in widths of whole steps: a runtime prepares itself for each new shape, which
-# takes OpenVINO about a tenth of the batch, so there should be few.
+# The number of rows is computed from a width rounded up to this step, so that there are few shapes. A runtime
+# prepares itself for each new shape, which takes OpenVINO about a tenth of the batch's time.
 _STEP = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pair(Generic[Owner]):
-    """One query with one text, as the model will read them.
+    """One query with one text, as token ids for the model.
 
     Attributes:
-        owner: the request it belongs to.
-        index: its place among the request's distinct texts.
-        ids: int32 token ids of the pair, special tokens included.
-        boundary: where the text's tokens (and their token type) begin in `ids`.
+        owner: request that it belongs to.
+        index: index of its text among the request's distinct texts.
+        ids: int32 token ids of the pair, including special tokens.
+        boundary: index in `ids` where the text's tokens (and their token type) begin.
     """
 
     owner: Owner
@@ -41,7 +41,7 @@ class Pair(Generic[Owner]):
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """What a backend runs: int64 arrays of shape (rows, tokens), padded on the right."""
+    """Input of a backend: int64 arrays of shape (rows, tokens), padded on the right."""
 
     ids: Ids
     mask: Ids
@@ -50,7 +50,7 @@ class Batch:
 
 @dataclass(slots=True, eq=False)
 class _Lane(Generic[Owner]):
-    """The waiting pairs of one request, by exact length, and how many tokens it has been given."""
+    """Waiting pairs of one request, by exact length, and the number of tokens it was given in batches."""
 
     served: int
     tokens: int = 0
@@ -66,12 +66,12 @@ class _Lane(Generic[Owner]):
         self.tokens += length
 
     def longest(self, most: int) -> int:
-        """The length of its longest pair of up to `most` tokens; 0 if it has none."""
+        """Return the length of the longest pair of at most `most` tokens; 0 if there is none."""
         position = bisect_right(self.lengths, most)
         return self.lengths[position - 1] if position else 0
 
     def take(self, shortest: int, longest: int, count: int) -> list[Pair[Owner]]:
-        """Up to `count` pairs of between `shortest` and `longest` tokens, the longest first."""
+        """Remove and return up to `count` pairs of `shortest` to `longest` tokens, the longest first."""
         taken: list[Pair[Owner]] = []
         position = bisect_right(self.lengths, longest) - 1
         while position >= 0 and len(taken) < count and self.lengths[position] >= shortest:
@@ -88,7 +88,7 @@ class _Lane(Generic[Owner]):
         return taken
 
     def fill(self, room: int) -> list[Pair[Owner]]:
-        """Pairs of up to `room` tokens in all, each time the longest that fits."""
+        """Remove and return pairs of up to `room` tokens in total, each time the longest that fits."""
         taken: list[Pair[Owner]] = []
         while length := self.longest(room):
             pairs = self.take(length, length, room // length)
@@ -98,21 +98,21 @@ class _Lane(Generic[Owner]):
 
 
 class Waiting(Generic[Owner]):
-    """All pairs that wait for one model, from however many requests.
+    """Queue of all pairs that wait for one model, from any number of requests.
 
-    The request that has been given the fewest tokens leads the next batch with its longest pair, so
-    that a short request is never stuck behind a long one; pairs of nearly that length, its own
-    first, then other requests', fill the batch. Others are given no more once they are half a batch ahead
-    of the leader: what they add to its batches makes it wait, and less would cost throughput (1% at a
-    quarter, 13% at nothing, 32 requests of 20 pairs each). A request that joins, or that had nothing
-    waiting for a while, starts level with the least served (start-time fair queueing: Goyal, Vin and
-    Cheng, 1996).
+    The request that has been given the fewest tokens leads the next batch with its longest pair, so a short
+    request never waits behind a long one. Pairs of nearly that length fill the batch: first those of the same
+    request, then those of other requests. A request that is more than half a batch ahead of the leader is
+    given no more, because its pairs in a batch make the leader wait. A smaller lead would cost throughput (1%
+    at a quarter of a batch, 13% at zero, for 32 requests of 20 pairs each). A request that joins, or that had
+    nothing waiting for a while, starts level with the least served request (start-time fair queueing: Goyal,
+    Vin and Cheng, 1996).
 
     Args:
-        slack: how much shorter than the longest pair of a batch its other pairs may be, as a share of it.
+        slack: largest difference in length from the longest pair of a batch, as a fraction of its length.
         least_slack: the same in tokens, for very short pairs.
-        spare: tokens of padding beyond that, in all, to fill a batch that has room left. On two cores
-            a batch of OpenVINO costs as much as 40 (float32) to 110 (bfloat16) tokens, whatever it holds.
+        spare: total number of padding tokens allowed beyond that, to fill a batch that still has free rows.
+            On two cores, the fixed cost of a batch in OpenVINO equals 40 (float32) to 110 (bfloat16) tokens.
     """
 
     def __init__(self, slack: float = 0.0625, least_slack: int = 8, spare: int = 64) -> None:
@@ -120,8 +120,8 @@ class Waiting(Generic[Owner]):
         self._least_slack = least_slack
         self._spare = spare
         self._lanes: dict[Owner, _Lane[Owner]] = {}
-        # A heap of the lanes in which something waits, the least served first; the number is of no
-        # meaning but to tell them apart. A lane that was dropped is thrown out when it comes up.
+        # A heap of the lanes with waiting pairs, the least served first. The number only breaks ties. A lane
+        # that was dropped is discarded when it is popped.
         self._line: list[tuple[int, int, _Lane[Owner]]] = []
         self._number = count()
         self._clock = 0
@@ -131,12 +131,12 @@ class Waiting(Generic[Owner]):
         return self.tokens > 0
 
     def tokens_of(self, owner: Owner) -> int:
-        """How many tokens of `owner` wait."""
+        """Return the number of waiting tokens of `owner`."""
         lane = self._lanes.get(owner)
         return 0 if lane is None else lane.tokens
 
     def add(self, owner: Owner, pairs: Sequence[Pair[Owner]]) -> None:
-        """Let `pairs` of `owner` wait."""
+        """Add `pairs` of `owner` to the queue."""
         if not pairs:
             return
         lane = self._lanes.get(owner)
@@ -151,21 +151,21 @@ class Waiting(Generic[Owner]):
             self._queue(lane)
 
     def drop(self, owner: Owner) -> None:
-        """Forget what waits for `owner`: it was answered, withdrawn or refused."""
+        """Remove all waiting pairs of `owner`, which was answered, withdrawn or refused."""
         lane = self._lanes.pop(owner, None)
         if lane is not None:
             self.tokens -= lane.tokens
             lane.by_length, lane.lengths, lane.tokens = {}, [], 0
 
     def next_batch(self, budget: int, *, packed: bool = False) -> list[Pair[Owner]]:
-        """The pairs to run next; empty when nothing waits.
+        """Remove and return the pairs to run next; return an empty list if none is waiting.
 
         They hold at most `budget` tokens, or are a single pair.
 
         Args:
-            budget: tokens of a batch.
-            packed: there will be no padding, so that pairs of any length may share a batch; else they are
-                padded to the longest of them, which comes first, and padding counts.
+            budget: largest number of tokens in a batch.
+            packed: True if there is no padding, so that pairs of any length can share a batch. Otherwise
+                they are padded to the longest pair, which comes first, and padding counts.
         """
         lane = self._pop()
         if lane is None:
@@ -199,7 +199,7 @@ class Waiting(Generic[Owner]):
         return batch
 
     def _any_lengths(self, lane: _Lane[Owner] | None, budget: int) -> list[Pair[Owner]]:
-        """As much as fits: of the leading lane, then of those that are not half a batch ahead of it."""
+        """Take as much as fits, from the leading lane, then from lanes at most half a batch ahead of it."""
         assert lane is not None
         self._clock = lane.served
         batch: list[Pair[Owner]] = []
@@ -223,7 +223,7 @@ class Waiting(Generic[Owner]):
         return batch
 
     def _give(self, lane: _Lane[Owner], shortest: int, longest: int, count: int) -> list[Pair[Owner]]:
-        """Take pairs for a batch, charged as wide as it will be."""
+        """Take pairs of a lane for a batch, and charge the lane the full width of the batch for each."""
         before = lane.tokens
         taken = lane.take(shortest, longest, count)
         lane.served += longest * len(taken)
@@ -231,7 +231,7 @@ class Waiting(Generic[Owner]):
         return taken
 
     def _pop(self) -> _Lane[Owner] | None:
-        """The least served of those in line; None if there is none."""
+        """Remove and return the least served lane of the heap; None if there is none."""
         while self._line:
             lane = heappop(self._line)[2]
             if lane.tokens:
@@ -245,14 +245,14 @@ class Waiting(Generic[Owner]):
 def pad(
     pairs: Sequence[Pair[Owner]], *, pad_id: int, text_type: int, multiple: int = 1, most: int | None = None
 ) -> Batch:
-    """One array per input, padded to the longest pair; token types are 0, then `text_type`.
+    """Return one array per input, padded to the longest pair. Token types are 0, then `text_type`.
 
     Args:
         pairs: the rows.
         pad_id: token id of padding.
         text_type: token type of a text's tokens.
-        multiple: the width is rounded up to a multiple of this,
-        most: but not beyond this.
+        multiple: number to a multiple of which the width is rounded up.
+        most: upper limit for the rounded width; None is no limit.
     """
     longest = max(len(pair.ids) for pair in pairs)
     width = -(-longest // multiple) * multiple

@@ -1,4 +1,4 @@
-"""A few sizes that small packed batches are filled up to, so that a device meets the same shapes (pure)."""
+"""Fixed sizes that small packed batches are filled up to, so that a device sees few shapes (pure)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["BUCKETS", "Bucket", "bucket_for", "filled"]
 
 @dataclass(frozen=True, kw_only=True)
 class Bucket:
-    """A shape.
+    """Shape of a packed batch.
 
     Attributes:
-        tokens: of all sequences.
-        rows: how many sequences.
-        longest: the most tokens of one of them.
+        tokens: number of tokens in all sequences.
+        rows: number of sequences.
+        longest: largest number of tokens in one sequence.
     """
 
     tokens: int
@@ -27,12 +27,12 @@ class Bucket:
     longest: int = 512
 
     def holds(self, batch: Packed) -> bool:
-        """Whether the batch can be filled up to it with sequences of at least a token."""
+        """Check whether the batch can be filled up to this shape with sequences of at least one token."""
         rows, tokens = self.rows - batch.rows, self.tokens - len(batch.ids)
         return 0 <= rows <= tokens <= rows * self.longest and int(batch.lengths.max()) <= self.longest
 
 
-# One query with 20 to 120 passages. Each step adds at most half, so a third is wasted at worst.
+# Sizes for one query with 20 to 120 passages. Each step adds at most half, so at most a third is wasted.
 BUCKETS = (
     *(Bucket(tokens=tokens, rows=32) for tokens in (1024, 1536, 2048, 3072, 4096)),
     *(Bucket(tokens=tokens, rows=128) for tokens in (6144, 8192, 12_288, 16_384, 24_576)),
@@ -40,7 +40,7 @@ BUCKETS = (
 
 
 def bucket_for(batch: Packed, buckets: Sequence[Bucket] = BUCKETS) -> Bucket | None:
-    """The smallest shape that the batch can be filled up to; None if there is none."""
+    """Return the smallest shape that the batch can be filled up to; None if there is none."""
     return min(
         (bucket for bucket in buckets if bucket.holds(batch)),
         key=lambda bucket: (bucket.tokens, bucket.rows),
@@ -49,12 +49,12 @@ def bucket_for(batch: Packed, buckets: Sequence[Bucket] = BUCKETS) -> Bucket | N
 
 
 def filled(batch: Packed, bucket: Bucket, filler: int) -> Packed:
-    """The batch with further sequences behind its own, up to exactly the shape of the bucket.
+    """Return the batch with filler sequences after its own, in exactly the shape of the bucket.
 
     Args:
-        batch: what `bucket` holds.
+        batch: a batch that fits into `bucket`.
         bucket: the shape.
-        filler: the token that they consist of.
+        filler: id of the token that the filler sequences consist of.
     """
     rows, tokens = bucket.rows - batch.rows, bucket.tokens - len(batch.ids)
     if not rows:

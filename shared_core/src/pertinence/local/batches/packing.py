@@ -1,4 +1,4 @@
-"""All tokens of a batch in one row, without padding: what goes where, and back again (pure)."""
+"""Packed batches, which hold all tokens in one row without padding, and their positions (pure)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Ids32 = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, kw_only=True)
 class Packed:
-    """Sequences end to end.
+    """Sequences joined end to end.
 
     Attributes:
         ids: int32 token ids of shape (tokens,).
         types: int32 token types of shape (tokens,).
-        starts: int32 of shape (rows + 1,): where each sequence begins, and at last the number of tokens.
-        prompts: how many first tokens of each sequence pooling leaves out; empty for pairs.
+        starts: int32 of shape (rows + 1,): start index of each sequence, then the number of tokens.
+        prompts: number of first tokens of each sequence that pooling leaves out; empty for pairs.
     """
 
     ids: Ids32
@@ -34,16 +34,16 @@ class Packed:
 
     @property
     def rows(self) -> int:
-        """How many sequences there are."""
+        """Number of sequences."""
         return len(self.starts) - 1
 
     @property
     def lengths(self) -> Ids32:
-        """Tokens of each sequence."""
+        """Number of tokens in each sequence."""
         return np.diff(self.starts)
 
     def halves(self) -> Iterator[Packed]:
-        """Two batches of about as many tokens each, or less than two if there is but one sequence."""
+        """Yield two batches with about the same number of tokens, or one if there is only one sequence."""
         middle = int(np.searchsorted(self.starts, len(self.ids) / 2, side="left"))
         middle = min(max(middle, 1), self.rows - 1)
         for first, last in ((0, middle), (middle, self.rows)):
@@ -58,7 +58,7 @@ class Packed:
 
 
 def pack(pairs: Sequence[Pair[Any]], *, text_type: int) -> Packed:
-    """The pairs end to end, in their order; token types are 0, then `text_type`.
+    """Join the pairs end to end, in their order. Token types are 0, then `text_type`.
 
     Args:
         pairs: the sequences.
@@ -78,7 +78,7 @@ def pack(pairs: Sequence[Pair[Any]], *, text_type: int) -> Packed:
 
 
 def pack_padded(batch: Batch) -> Packed:
-    """A padded batch end to end, for those that have no other."""
+    """Convert a padded batch into a packed one, for callers that have only a padded batch."""
     kept = batch.mask.astype(bool)
     starts = np.zeros(len(batch.ids) + 1, dtype=np.int32)
     np.cumsum(kept.sum(axis=1), out=starts[1:])
@@ -88,12 +88,13 @@ def pack_padded(batch: Batch) -> Packed:
 
 
 def positions_of(batch: Packed, after_pad: int | None = None) -> Ids32:
-    """The position of each token in its sequence, int32 of shape (tokens,).
+    """Return the position of each token in its sequence, int32 of shape (tokens,).
 
     Args:
         batch: the sequences.
-        after_pad: the id of padding in networks that number positions from it on (RoBERTa): the first
-            token's is the next number, and a token that is padding itself keeps that id and is not counted.
+        after_pad: padding id of networks that number positions after it (RoBERTa). The first token has the
+            next number as its position. A padding token has the padding id as its position and is not
+            counted. None for networks that number positions from 0.
     """
     lengths = batch.lengths
     if after_pad is None:

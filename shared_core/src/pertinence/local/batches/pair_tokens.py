@@ -1,4 +1,4 @@
-"""Tokenise the query once and each text once, and assemble pairs as the model's own tokenizer would."""
+"""Pairs of a query and a text, each tokenized once and joined as the model's own tokenizer would."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ __all__ = [
 
 Ids = npt.NDArray[np.int32]
 
-# Texts that any tokenizer splits into something; they only have to be told apart by sequence.
+# Texts that give at least one token in any tokenizer. Their content does not matter: tokens of the two texts
+# are distinguished by their sequence id.
 _PROBE = ("what is it", "it is this")
 
 
 @dataclass(frozen=True, kw_only=True)
 class PairLimits:
-    """How pairs are cut: tokens of a pair (None: the model's own limit) and what gives way."""
+    """Limits for pairs: the number of tokens (None: the model's own limit) and the truncation rule."""
 
     max_length: int | None = None
     truncation: Truncation = "longest_first"
@@ -40,7 +41,7 @@ class PairLimits:
 
 @dataclass(frozen=True, slots=True)
 class EncodedPair:
-    """Token ids of one pair, where the text begins in them, and whether text or query was cut."""
+    """Token ids of one pair, the index at which the text begins, and whether text or query was cut."""
 
     ids: Ids
     boundary: int
@@ -50,7 +51,7 @@ class EncodedPair:
 
 @dataclass(frozen=True, kw_only=True)
 class _Template:
-    """The special tokens that a tokenizer puts around and between query and text."""
+    """Special tokens that a tokenizer puts around and between query and text, and the text's token type."""
 
     before: Ids
     between: Ids
@@ -63,13 +64,13 @@ class _Template:
 
 
 def cut_lengths(query: int, text: int, room: int, truncation: Truncation) -> tuple[int, int]:
-    """How many tokens of query and text fit into `room`.
+    """Return the numbers of tokens of query and text to keep, so that both fit into `room` tokens.
 
-    `longest_first` is the rule of the tokenizers library: the longer of the two is cut, and if
-    the shorter alone takes more than half the room, both are halved.
+    `longest_first` is the rule of the tokenizers library. It cuts the longer of the two. If the shorter alone
+    takes more than half of `room`, both are cut to half of it.
 
     Raises:
-        InputError: `only_second`, and the query leaves no room for a single token of the text.
+        InputError: `only_second`, and the query leaves no space for a single token of the text.
     """
     if query + text <= room:
         return query, text
@@ -89,7 +90,7 @@ def cut_lengths(query: int, text: int, room: int, truncation: Truncation) -> tup
 
 
 def open_tokenizer(path: Path) -> Tokenizer:
-    """The tokenizer of this file, set to neither cut nor pad, for good.
+    """Open the tokenizer in this file, with truncation and padding switched off for good.
 
     Raises:
         ModelError: the file is not a tokenizer.
@@ -98,18 +99,18 @@ def open_tokenizer(path: Path) -> Tokenizer:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:
         raise ModelError(f"{path} is not a readable tokenizer: {error}") from error
-    # Cutting and padding are done here, on the ids: a tokenizer whose settings change while
-    # another thread encodes raises "Already borrowed" (huggingface/tokenizers#537).
+    # This package cuts and pads the ids itself, because a tokenizer raises "Already borrowed" if its settings
+    # change while another thread encodes (huggingface/tokenizers#537).
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
 
 
 def room_for_texts(limit: int, *, positions: int, special: int, least: int) -> int:
-    """How many of `limit` tokens are left beside the special ones.
+    """Return the number of tokens that remain of `limit` after the special tokens.
 
     Raises:
-        OptionError: `limit` is more than the model takes, or leaves less than `least`.
+        OptionError: `limit` is more than the model can read, or leaves fewer than `least` tokens.
     """
     if limit > positions:
         raise OptionError(f"max_length is {limit}, but the model takes at most {positions}")
@@ -119,13 +120,13 @@ def room_for_texts(limit: int, *, positions: int, special: int, least: int) -> i
 
 
 class PairEncoder:
-    """A model's tokenizer, configured once and never again, so that threads may share it.
+    """Encoder of pairs with a model's tokenizer, configured once and never changed, so threads can share it.
 
     Args:
         path: the model's `tokenizer.json`.
-        max_length: tokens of a pair where the user names no other limit, special tokens included.
-        positions: the most tokens of a pair that the model can read.
-        cut_left: cut texts at their beginning (`truncation_side: left`).
+        max_length: default limit on the number of tokens of a pair, including special tokens.
+        positions: largest number of tokens of a pair that the model can read; None is `max_length`.
+        cut_left: True to cut query and text at their beginning (`truncation_side: left`).
 
     Raises:
         ModelError: the file is not a tokenizer, or it does not join pairs from two plain sequences.
@@ -146,22 +147,23 @@ class PairEncoder:
         return self._template.text_type
 
     def query(self, query: str, limits: PairLimits) -> QueryEncoder:
-        """Tokenise a query, ready to be joined with texts.
+        """Tokenize a query, and return an encoder that joins it with texts.
 
         Raises:
-            OptionError: `max_length` is more than the model takes, or too little for one token each.
+            OptionError: `max_length` is more than the model can read, or too little for one token of query
+                and text each.
         """
         limit = self._max_length if limits.max_length is None else limits.max_length
         room = room_for_texts(limit, positions=self._positions, special=self._template.size, least=2)
         return QueryEncoder(self, self.encode([query])[0], room, limits.truncation)
 
     def encode(self, texts: Sequence[str]) -> list[Ids]:
-        """Token ids of each text, without special tokens and uncut."""
+        """Return the token ids of each text, without special tokens and not cut."""
         encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
 
     def join(self, query: Ids, text: Ids, room: int, truncation: Truncation) -> EncodedPair:
-        """One pair, cut to `room` tokens besides the special ones."""
+        """Join a query and a text into one pair, cut to `room` tokens plus the special tokens."""
         query_length, text_length = cut_lengths(len(query), len(text), room, truncation)
         template = self._template
         ids = np.concatenate(
@@ -180,7 +182,7 @@ class PairEncoder:
         return ids[len(ids) - length :] if self._cut_left else ids[:length]
 
     def _read_template(self, path: Path) -> _Template:
-        """What stands around two sequences, read from a pair that the tokenizer itself joined."""
+        """Read the special tokens around two sequences from a pair that the tokenizer itself joined."""
         encoding = self._tokenizer.encode(*_PROBE)
         sequences = encoding.sequence_ids
         query = [i for i, sequence in enumerate(sequences) if sequence == 0]
@@ -197,7 +199,7 @@ class PairEncoder:
         return template
 
     def _check(self, template: _Template, encoding: Encoding, path: Path) -> None:
-        """Prove on the probe that joining by hand gives what the tokenizer gives."""
+        """Check with the probe texts that `join` gives the same ids and types as the tokenizer."""
         query, text = self.encode(_PROBE)
         ids = np.concatenate((template.before, query, template.between, text, template.after))
         boundary = len(template.before) + len(query) + len(template.between)
@@ -209,7 +211,7 @@ class PairEncoder:
 
 
 class QueryEncoder:
-    """One query, tokenised, to be joined with any number of texts."""
+    """One tokenized query, which can be joined with any number of texts."""
 
     def __init__(self, encoder: PairEncoder, query: Ids, room: int, truncation: Truncation) -> None:
         self._encoder = encoder
@@ -218,10 +220,10 @@ class QueryEncoder:
         self._truncation = truncation
 
     def pairs(self, texts: Sequence[str]) -> list[EncodedPair]:
-        """One encoded pair per text, in their order.
+        """Return one encoded pair per text, in their order.
 
         Raises:
-            InputError: `only_second`, and the query leaves no room for a text.
+            InputError: `only_second`, and the query leaves no space for a text.
         """
         return [
             self._encoder.join(self._query, text, self._room, self._truncation)

@@ -1,4 +1,4 @@
-"""A batch of texts: what any model reads, and how many tokens pooling is to leave out."""
+"""Batch of texts for an embedding model, with the number of tokens that pooling leaves out."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ __all__ = ["TextBatch"]
 
 @dataclass(frozen=True, kw_only=True)
 class TextBatch(Batch):
-    """`Batch`, and `prompts`, of shape (rows, 1): how many first tokens of a row pooling leaves out."""
+    """Batch with `prompts`, of shape (rows, 1): number of first tokens of a row that pooling leaves out."""
 
     prompts: Ids

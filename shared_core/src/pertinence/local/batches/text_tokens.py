@@ -1,4 +1,4 @@
-"""Single texts as an embedding model reads them: tokenised once, cut, between special tokens."""
+"""Single texts as an embedding model reads them: tokenized once, cut, and put between special tokens."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from pertinence.local.batches.pair_tokens import EncodedPair, Ids, PairLimits, o
 
 __all__ = ["PromptedTexts", "SequenceEncoder"]
 
-# A text that any tokenizer splits into something.
+# A text that gives at least one token in any tokenizer.
 _PROBE = "what is it"
 
 
 class SequenceEncoder:
-    """A model's tokenizer, configured once and never again, so that threads may share it.
+    """Encoder of texts with a model's tokenizer, configured once and never changed, so threads can share it.
 
     Args:
         path: the model's `tokenizer.json`.
-        max_length: tokens of a text where the user names no other limit, special tokens included.
-        positions: the most tokens that the model can read.
-        cut_left: cut texts at their beginning (`truncation_side: left`).
-        lowercase: lowercase every text first (`do_lower_case`).
-        include_prompt: pooling reads the tokens of a prompt too.
+        max_length: default limit on the number of tokens of a text, including special tokens.
+        positions: largest number of tokens that the model can read.
+        cut_left: True to cut texts at their beginning (`truncation_side: left`).
+        lowercase: True to lowercase every text first (`do_lower_case`).
+        include_prompt: True if pooling also reads the tokens of a prompt.
 
     Raises:
         ModelError: the file is not a tokenizer, or it does more than put special tokens around a text.
@@ -54,10 +54,10 @@ class SequenceEncoder:
         self._before, self._after = self._read_template(path)
 
     def prompted(self, prompt: str, limits: PairLimits) -> PromptedTexts:
-        """What makes sequences of texts behind `prompt`.
+        """Return an encoder that puts `prompt` before every text.
 
         Raises:
-            OptionError: `max_length` is more than the model takes, or too little for one token.
+            OptionError: `max_length` is more than the model can read, or too little for one token.
         """
         limit = self._max_length if limits.max_length is None else limits.max_length
         special = len(self._before) + len(self._after)
@@ -65,17 +65,17 @@ class SequenceEncoder:
         return PromptedTexts(self, prompt, room, self._left_out(prompt))
 
     def encode(self, texts: Sequence[str]) -> list[Ids]:
-        """Token ids of each text, without special tokens and uncut."""
+        """Return the token ids of each text, without special tokens and not cut."""
         encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
 
     def sequence(self, text: Ids, room: int, left_out: int = 0) -> EncodedPair:
-        """One text between the special tokens, cut to `room` tokens besides them.
+        """Put one text between the special tokens, cut to `room` tokens plus the special tokens.
 
-        Its boundary is `left_out`, the number of first tokens that pooling does not read.
+        The boundary of the result is `left_out`, the number of first tokens that pooling does not read.
 
         Raises:
-            InputError: nothing is left for the model to read.
+            InputError: there are no tokens for the model to read.
         """
         kept = text[-room:] if self._cut_left else text[:room]
         ids = np.concatenate((self._before, kept, self._after))
@@ -84,13 +84,17 @@ class SequenceEncoder:
         return EncodedPair(ids, left_out, len(kept) < len(text))
 
     def _left_out(self, prompt: str) -> int:
-        """Tokens of a prompt as sentence-transformers counts them: those before it, and its own."""
+        """Return the number of first tokens that pooling leaves out because of a prompt.
+
+        As in sentence-transformers, these are the special tokens before the prompt, the prompt's own tokens,
+        and as many as the special tokens after it, less one.
+        """
         if self._include_prompt or not prompt:
             return 0
         return len(self._before) + len(self.encode([prompt])[0]) + max(0, len(self._after) - 1)
 
     def _read_template(self, path: Path) -> tuple[Ids, Ids]:
-        """What stands before and after a text, read from one that the tokenizer itself dressed."""
+        """Read the special tokens before and after a text from one that the tokenizer itself encoded."""
         dressed = self._tokenizer.encode(_PROBE)
         ids = np.array(dressed.ids, dtype=np.int32)
         (plain,) = self.encode([_PROBE])
@@ -102,7 +106,7 @@ class SequenceEncoder:
 
 
 class PromptedTexts:
-    """Texts behind one prompt, ready to be tokenised."""
+    """Encoder of texts that puts one prompt before each text."""
 
     def __init__(self, encoder: SequenceEncoder, prompt: str, room: int, left_out: int) -> None:
         self._encoder = encoder
@@ -111,7 +115,7 @@ class PromptedTexts:
         self._left_out = left_out
 
     def pairs(self, texts: Sequence[str]) -> list[EncodedPair]:
-        """One sequence per text, in their order; in all of it stands the text."""
+        """Return one sequence per text, in their order. Each consists of the prompt and the text."""
         if self._prompt:
             texts = [self._prompt + text for text in texts]
         return [
@@ -120,7 +124,7 @@ class PromptedTexts:
 
 
 def _lowercase(tokenizer: Tokenizer) -> None:
-    """Lowercase before anything else, where nothing lowercases yet, as sentence-transformers does."""
+    """Add lowercasing as the first normalizer unless there is one already, as sentence-transformers does."""
     own = tokenizer.normalizer
     parts = [own] if own is not None else []
     if isinstance(own, normalizers.Sequence):

@@ -1,1 +1,1 @@
-"""A model's files: find, read and check them, and keep in a cache what is made from them."""
+"""Model files: search, reading and checks, and a cache of files that are made from them."""

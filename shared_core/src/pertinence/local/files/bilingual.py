@@ -1,7 +1,8 @@
-"""Lajavaness' bilingual-embedding models, as the XLM-RoBERTa that they are.
+"""Translation of Lajavaness' bilingual-embedding models into XLM-RoBERTa, the network that they are.
 
-Their settings name a `model_type` and code of their own, which transformers 5 cannot import any more. The
-code is XLM-RoBERTa's under another name and the weights have its names, so no code is fetched or run.
+Their settings name a `model_type` and code of their own, which transformers 5 can no longer import. The code
+is XLM-RoBERTa's under another name, and the weights have XLM-RoBERTa's names, so no code is downloaded or
+run.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ __all__ = ["native_bilingual"]
 
 
 def native_bilingual(name: str, config: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The settings of the same network as XLM-RoBERTa; None if it is no bilingual-embedding model.
+    """Return the settings of the same network as XLM-RoBERTa; None if it is no bilingual-embedding model.
 
     Raises:
-        ModelError: positions are embedded in a way that XLM-RoBERTa in transformers does not know.
+        ModelError: positions are embedded in a way that transformers' XLM-RoBERTa does not support.
     """
     if config.get("model_type") != "bilingual":
         return None

@@ -1,4 +1,4 @@
-"""The folder for what is made from a model once and kept: converted files, by content of their source."""
+"""Cache folder for files that are made from a model once, such as converted networks."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from pertinence.local.machine.processor import processor
 __all__ = ["cache_folder", "cached", "compiled_folder", "file_hash", "replace_text", "warn_once"]
 
 _log = logging.getLogger(__name__)
-# Written last: what lacks it, or disagrees with it, is not whole.
+# Written last: an entry without it, or with files that differ from it, is incomplete or damaged.
 _MANIFEST = ".manifest.json"
-# What a process that was killed left unfinished is cleared away after so long.
+# Unfinished entries of processes that were killed are removed after this number of seconds.
 _ABANDONED_AFTER = 24 * 3600.0
 
 
 def cache_folder(chosen: str | None = None) -> Path:
-    """Where things are kept: the user's choice, `PERTINENCE_CACHE`, or the platform's cache folder."""
+    """Return the cache folder: the user's choice, `PERTINENCE_CACHE`, or the platform's cache folder."""
     named = os.environ.get("PERTINENCE_CACHE")
     try:
         if chosen is not None:
@@ -37,22 +37,23 @@ def cache_folder(chosen: str | None = None) -> Path:
         if named:
             return Path(named).expanduser()
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pertinence"
-    except RuntimeError:  # a user without a home
+    except RuntimeError:  # The user has no home folder.
         return _folder_of_this_process()
 
 
 def cached(source: Path, kind: str, make: Callable[[Path], None], chosen: str | None = None) -> Path:
-    """The folder that `make` filled from the files of `source`, made now if it is not there whole.
+    """Return the folder that `make` filled from the files of `source`; make it now if none is complete.
 
-    It is made beside its place, with a manifest of its files, and then renamed: a process that dies
-    half-way leaves nothing that looks whole. An entry that was damaged since is told, removed and made
-    again. Of two processes that make the same thing at once, the first one wins.
+    The folder is made under a temporary name, with a manifest of its files, and then renamed. So a process
+    that dies halfway leaves nothing that looks complete. If an entry has been damaged since, a warning is
+    logged, and the entry is removed and made again. If two processes make the same entry at once, the first
+    one wins.
 
     Args:
-        source: the model's folder; its files' names, sizes and times are the key.
-        kind: what is made, for instance `onnx-float32`.
-        make: fills an empty folder.
-        chosen: the user's cache folder, if one was named.
+        source: the model's folder; the names, sizes and times of its files are part of the key.
+        kind: kind of entry, for instance `onnx-float32`.
+        make: function that fills an empty folder.
+        chosen: the user's cache folder, if one was given.
     """
     name = f"{source.name}-{kind}-{_fingerprint(source, kind)}"
     folder = cache_folder(chosen)
@@ -60,11 +61,11 @@ def cached(source: Path, kind: str, make: Callable[[Path], None], chosen: str | 
 
 
 def compiled_folder(runtime: str, chosen: str | None = None) -> Path:
-    """Where a runtime keeps what it compiled: it names and checks its files itself.
+    """Return the folder for the files that a runtime compiles. The runtime names and checks them itself.
 
-    Each kind of processor has a folder of its own. What OpenVINO compiled with other instructions than those
-    at hand (in a home that machines share, or where oneDNN was told to leave some alone) it loads and fails
-    to run.
+    Each kind of processor has its own folder. OpenVINO loads files that were compiled for instructions other
+    than the available ones, and then fails to run them. This happens if machines share a home folder, or if
+    oneDNN is configured not to use some instructions (`ONEDNN_MAX_CPU_ISA`).
     """
     kind = f"{processor()} {os.environ.get('ONEDNN_MAX_CPU_ISA', '')}"
     number = hashlib.sha256(kind.encode("utf-8")).hexdigest()[:8]
@@ -72,15 +73,15 @@ def compiled_folder(runtime: str, chosen: str | None = None) -> Path:
 
 
 def warn_once(text: str) -> None:
-    """Log this warning unless this process did so already."""
+    """Log this warning unless this process has already logged it."""
     _warned(text)
 
 
 def replace_text(file: Path, text: str) -> None:
-    """Write a file beside its place and rename it: whoever reads it finds the old one or the new, whole.
+    """Write a temporary file in the same folder and rename it, so that readers always see a complete file.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_name(f".{file.name}-{secrets.token_hex(8)}")
@@ -92,7 +93,7 @@ def replace_text(file: Path, text: str) -> None:
 
 
 def file_hash(file: Path) -> str:
-    """SHA-256 of a file's content, in hexadecimal."""
+    """Return the SHA-256 of a file's content, in hexadecimal."""
     with file.open("rb") as opened:
         return _hash(opened)
 
@@ -103,7 +104,7 @@ def _warned(text: str) -> None:
 
 
 def _writable(folder: Path, kind: str) -> Path:
-    """This folder, or one that lasts as long as the process where it cannot be written."""
+    """Return this folder; if it cannot be written, return one that is removed when the process ends."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder):
@@ -122,10 +123,10 @@ def _folder_of_this_process() -> Path:
 
 
 def _whole(folder: Path, name: str) -> Path | None:
-    """The first entry of this name that is whole; those that are not are removed.
+    """Return the first intact entry of this name, and remove damaged ones.
 
-    Every entry has a last part of its own that is never used again: so a process that removes one it
-    found damaged can not hit the one that another process has put there since.
+    Every entry's name ends in a unique part that is never used again. So a process that removes a damaged
+    entry cannot remove the one that another process has made since.
     """
     for place in _entries(folder, f"{name}-"):
         if (fault := _fault(place)) is None:
@@ -136,7 +137,8 @@ def _whole(folder: Path, name: str) -> Path | None:
 
 
 def _made(folder: Path, name: str, make: Callable[[Path], None]) -> Path:
-    # What this process made where nothing can be kept is here, and not where it was looked for first.
+    # If the cache folder cannot be written, `folder` is the folder of this process. It may hold an entry that
+    # this process made earlier, and the caller searched only the cache folder.
     if (place := _whole(folder, name)) is not None:
         return place
     _clear_abandoned(folder, name)
@@ -171,7 +173,7 @@ def _clear_abandoned(folder: Path, name: str) -> None:
 
 
 def _seal(folder: Path) -> None:
-    """Bring the files to the disk, and write down what they are."""
+    """Flush the files to the disk, and write their sizes, times and hashes to the manifest."""
     facts = {}
     for file in _files(folder):
         with file.open("rb") as opened:
@@ -181,9 +183,9 @@ def _seal(folder: Path) -> None:
 
 
 def _fault(folder: Path) -> str | None:
-    """What is wrong with an entry; None if it is as it was made.
+    """Return a description of the damage to an entry; None if it is intact.
 
-    Content is read again only where a file's time has changed, so that opening a good one costs nothing.
+    A file's content is read again only if its time has changed, so opening an intact entry costs nothing.
     """
     try:
         facts = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Where a model lies on this machine, told without asking the hub."""
+"""Search for a model's files on this machine, without a request to the hub."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ __all__ = ["Present", "present"]
 
 @dataclass(frozen=True, kw_only=True)
 class Present:
-    """A model's files on this machine.
+    """Location of a model's files on this machine.
 
     Attributes:
-        place: an installed package, a folder under the working directory, or the hub's cache.
-        folder: where they are.
-        lacks: what is missing of them; None where nothing is.
+        place: kind of location: an installed package, a folder under the working directory, or the hub's
+            cache.
+        folder: folder that contains the files.
+        lacks: description of what is missing; None if nothing is.
     """
 
     place: Literal["package", "folder", "cache"]
@@ -28,11 +29,11 @@ class Present:
 
 
 def present(name: str, cache_folder: str | None = None, revision: str | None = None) -> Present | None:
-    """Where `Reranker(name)` would find its files without a connection; None where it would not.
+    """Return where `Reranker(name)` would find its files without a connection; None if it would not.
 
     Args:
         name: a model's full name.
-        cache_folder: where downloads are kept; None is the hub's own cache.
+        cache_folder: folder for downloads; None is the hub's own cache.
         revision: branch, tag or commit; None is the main branch.
     """
     folder = Path(name)
@@ -43,7 +44,7 @@ def present(name: str, cache_folder: str | None = None, revision: str | None = N
         return Present(place="package", folder=brought, lacks=lacks(name, brought))
     from huggingface_hub import try_to_load_from_cache
 
-    # The file without which nothing is loaded, and the first that a download fetches.
+    # No model can be loaded without this file, and a download fetches it first.
     config = try_to_load_from_cache(name, "config.json", cache_dir=cache_folder, revision=revision)
     if not isinstance(config, str):
         return None

@@ -1,4 +1,4 @@
-"""What a model is, told by the content of the files that decide its scores, whatever its folder is called."""
+"""Fingerprint of a model: a hash of the files that determine its scores, independent of its folder's name."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from pertinence.local.files.cache import cache_folder, file_hash, replace_text, 
 
 __all__ = ["fingerprint"]
 
-# Weights, graphs, settings (the tokenizer's too) and code. What describes a model is no part of it.
+# Weights, graphs, settings (also the tokenizer's) and code. Files that only describe a model do not count.
 _SUFFIXES = frozenset({".safetensors", ".bin", ".onnx", ".onnx_data", ".data", ".xml", ".json", ".py"})
 _NOT_THE_MODEL = frozenset({"gate.json"})
 
 
 def fingerprint(folder: Path, chosen: str | None = None) -> str:
-    """64 hexadecimal digits: SHA-256 over names and contents of the model's files.
+    """Return 64 hexadecimal digits: SHA-256 over the names and contents of the model's files.
 
-    Hashed once and kept in the cache folder, for as long as no size and no time of a file changes;
-    where nothing can be kept it is computed again, at about a second for a gigabyte.
+    The result is kept in the cache folder, and used as long as no file's size or time changes. If the cache
+    folder cannot be written, the result is computed again, at about a second per gigabyte.
 
     Args:
         folder: the model's folder.
-        chosen: the user's cache folder, if one was named.
+        chosen: the user's cache folder, if one was given.
     """
     files = list(_files(folder))
     stamps = [[name, file.stat().st_size, file.stat().st_mtime_ns] for name, file in files]
@@ -53,7 +53,7 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _known(kept: Path, stamps: list[list[object]]) -> str | None:
-    """What was kept for files of these sizes and times; a damaged file is as good as none."""
+    """Return the kept fingerprint for files of these sizes and times; None if it is missing or damaged."""
     try:
         record = json.loads(kept.read_text(encoding="utf-8"))
         found = record["fingerprint"]

@@ -1,4 +1,4 @@
-"""Whether a reranker's weights are all there and are a reranker's, told from file names and headers alone."""
+"""Checks that a reranker's weights are complete and have a head, from file names and headers alone."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ __all__ = ["check_whole", "lacks"]
 
 _INDEX = f"{WEIGHTS}.index.json"
 _OLD = "pytorch_model.bin"
-# A header that says it is longer than this is no header.
+# A header that claims to be longer than this, in bytes, is not valid.
 _LONGEST_HEADER = 100 << 20
-# Parts of the names that architectures of transformers give to what makes a logit of a vector.
+# Parts of the names that transformers' architectures give to the layers that turn a vector into a logit.
 _HEADS = ("classifier", "score", "classification_head", "logits", "head")
-# Of these, the last product: its rows are the labels.
+# The weights of the last of these layers. They have one row for each label.
 _LAST = ("classifier.weight", "classifier.out_proj.weight", "score.weight")
 
 
 def check_whole(name: str, folder: Path, networks: Mapping[Any, Path], labels: int) -> None:
-    """Refuse weights that are missing, cut short, without a head, or for another number of labels.
+    """Check that the weights are complete, have a head, and fit the number of labels.
 
     Args:
-        name: the model as its user named it.
-        folder: where its files are.
-        networks: the networks that it brings beside its weights.
-        labels: how many its settings declare.
+        name: name of the model, for messages.
+        folder: folder that contains its files.
+        networks: exported networks that it has besides its weights.
+        labels: number of labels that its settings declare.
 
     Raises:
-        ModelError: the message names the file.
+        ModelError: the weights are missing, cut short, without a head, or for another number of labels; the
+            message names the file.
     """
     tensors = _tensors(name, folder)
     if tensors is None:
@@ -54,7 +55,7 @@ def check_whole(name: str, folder: Path, networks: Mapping[Any, Path], labels: i
 
 
 def lacks(name: str, folder: Path) -> str | None:
-    """What a model in this folder still needs, of all that file names and headers tell; None for nothing."""
+    """Return what a model in this folder is missing, judged by file names and headers; None if nothing is."""
     for file in ("config.json", "tokenizer.json"):
         if not (folder / file).is_file():
             return f"no {file}"
@@ -73,7 +74,7 @@ def _old_weights(folder: Path) -> bool:
 
 
 def _tensors(name: str, folder: Path) -> dict[str, list[int]] | None:
-    """Shapes by name; None where there is no safetensors file."""
+    """Return the shapes of the tensors by name; None if there is no safetensors file."""
     index = read_object(folder / _INDEX)
     if index is None:
         path = folder / WEIGHTS
@@ -87,7 +88,11 @@ def _tensors(name: str, folder: Path) -> dict[str, list[int]] | None:
 
 
 def _header(name: str, path: Path) -> dict[str, list[int]]:
-    """Shapes by name, as a safetensors file says: 8 bytes of length, then JSON, then what that adds up to."""
+    """Return the shapes of the tensors by name, from the header of a safetensors file.
+
+    The file has 8 bytes with the length of the header, then the header in JSON, then the tensors, whose
+    total size follows from the header.
+    """
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -107,6 +112,6 @@ def _header(name: str, path: Path) -> dict[str, list[int]]:
 
 
 def _again(name: str) -> str:
-    """How to fetch what a download left out; nothing for a folder or a package."""
+    """Return the advice to download missing files; empty for a folder or a package."""
     from_hub = "/" in name and not Path(name).expanduser().is_dir()
     return f"; to download what is missing: hf download {name}" if from_hub else ""

@@ -1,7 +1,7 @@
-"""Checkpoints older than their architecture's place in transformers, read as transformers knows them now.
+"""Translation of checkpoints that are older than transformers' own support for their architecture.
 
-Their settings are translated and their weights are left as they are: transformers renames those itself.
-So none of the code that such a checkpoint names is ever fetched or run.
+Their settings are translated. Their weights stay unchanged, because transformers renames those itself. So
+the code that such a checkpoint names is never downloaded or run.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pertinence.errors import ModelError
 
 __all__ = ["folder_with", "native_config"]
 
-# Settings of the legacy GTE code that transformers' class knows by other names, or not at all.
+# Settings of the legacy GTE code that have other names in transformers' class, or do not exist there.
 _GTE_LEGACY = frozenset(
     {
         "auto_map",
@@ -33,7 +33,7 @@ _GTE_LEGACY = frozenset(
         "use_memory_efficient_attention",
     }
 )
-# What each of them must say for transformers' class to compute the same, and says when it is left out.
+# Values that these settings need for transformers' class to compute the same. They are also the defaults.
 _GTE_FIXED: Mapping[str, Any] = {
     "layer_norm_type": "layer_norm",
     "logn_attention_scale": False,
@@ -43,7 +43,7 @@ _GTE_FIXED: Mapping[str, Any] = {
 
 
 def native_config(name: str, config: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The settings under which transformers loads this checkpoint; None if those it has will do.
+    """Return the settings with which transformers loads this checkpoint; None if its own settings work.
 
     Raises:
         ModelError: it is in a legacy form with a setting that has no counterpart; the message names it.
@@ -53,10 +53,10 @@ def native_config(name: str, config: Mapping[str, Any]) -> Mapping[str, Any] | N
 
 @contextmanager
 def folder_with(config: Mapping[str, Any], folder: Path) -> Iterator[Path]:
-    """A passing folder with this `config.json` and, beside it, all that is in `folder`."""
+    """Yield a temporary folder with this `config.json` and the other files of `folder`, except code."""
     with tempfile.TemporaryDirectory(prefix="pertinence-") as made:
         for file in folder.iterdir():
-            # Code that came along is not to be found: nothing here asks for it.
+            # Leave out code that is part of the checkpoint: nothing here asks for it.
             if file.name != "config.json" and file.suffix != ".py":
                 _show(file.resolve(), Path(made) / file.name)
         (Path(made) / "config.json").write_text(json.dumps(config), encoding="utf-8")
@@ -66,7 +66,7 @@ def folder_with(config: Mapping[str, Any], folder: Path) -> Iterator[Path]:
 def _show(file: Path, place: Path) -> None:
     try:
         place.symlink_to(file, target_is_directory=file.is_dir())
-    except OSError:  # Windows keeps links from users without that right.
+    except OSError:  # On Windows, creating links needs a special permission.
         (shutil.copytree if file.is_dir() else shutil.copyfile)(file, place)
 
 
@@ -88,10 +88,10 @@ def _gte(name: str, config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _gte_rope(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The rotary embedding that the legacy code computes.
+    """Return the parameters of the rotary embedding that the legacy code computes.
 
     Its NTK scaling by f multiplies the base by f and also divides every frequency by f ** (2 / dims of a
-    head), equation 6 of https://kexue.fm/archives/9706; the division alone is what is called linear.
+    head), equation 6 of https://kexue.fm/archives/9706. The division alone is called linear scaling.
     """
     theta = float(config.get("rope_theta", 10_000.0))
     scaling = config.get("rope_scaling")

@@ -1,4 +1,4 @@
-"""Where a model's files are: a folder, an installed package, the hub's cache, or the hub."""
+"""Search for a model's files: in a folder, an installed package, the hub's cache, or the hub."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ _NEVER_NEEDED = [
     "onnx/*_*.onnx",
     "onnx/*_*.onnx_data",
 ]
-# Of a network alone: layers that an embedding model has beside it may come in this form only.
+# Weights of the network in the old format. Further layers of an embedding model are not in this list,
+# because they may exist in this format only.
 _OLD_WEIGHTS = ["pytorch_model*.bin", "*Transformer/*.bin", "training_args.bin"]
 
 
 def model_key(options: Options) -> str:
-    """The model's name in full, or its one true path where it is a folder."""
+    """Return the model's full name, or its resolved path if it is a folder."""
     if options.model is None:
         return DEFAULT_MODEL
     expanded = os.path.expanduser(options.model)
@@ -39,15 +40,16 @@ def model_key(options: Options) -> str:
         return os.path.realpath(expanded)
     try:
         return full_name(options.model)
-    except ModelNotFoundError:  # Told when the model is looked for, as all that is wrong with a name.
+    except ModelNotFoundError:  # Reported when the model is searched for, like every error in a name.
         return options.model
 
 
 def locate(options: Options) -> tuple[str, Path]:
-    """The model's name in full and the folder of its files, downloaded if that is where they are.
+    """Return the model's full name and the folder of its files; download them if necessary.
 
     Raises:
-        ModelNotFoundError: it is in none of the places; the message lists them. Or it is short for several.
+        ModelNotFoundError: it is in none of the locations, which the message lists; or the name is short for
+            several models.
     """
     if options.model is None:
         return DEFAULT_MODEL, packaged(DEFAULT_MODEL) or _no_default()
@@ -64,7 +66,7 @@ def locate(options: Options) -> tuple[str, Path]:
 
 
 def packaged(name: str) -> Path | None:
-    """The folder that an installed package offers under this name."""
+    """Return the model folder that an installed package provides under this name; None if none does."""
     for entry in entry_points(group=_ENTRY_POINTS, name=name):
         return Path(entry.load()())
     return None
@@ -77,7 +79,7 @@ def _no_default() -> Path:
 
 
 def _is_path(model: str) -> bool:
-    """Whether this can only be meant as a path: the hub's names are `name` or `owner/name`."""
+    """Check whether this can only be a path: names on the hub are `name` or `owner/name`."""
     return model.startswith((".", "~", os.sep)) or model.count("/") > 1 or os.path.isabs(model)
 
 
@@ -136,7 +138,7 @@ def _alike(name: str) -> str:
 
 
 def _download(name: str, options: Options) -> str:
-    """The command that fetches the model to where it is looked for."""
+    """Return the command that downloads the model to the folder in which it is searched for."""
     words = ["hf", "download", name]
     if options.revision:
         words += ["--revision", options.revision]

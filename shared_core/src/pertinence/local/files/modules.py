@@ -1,4 +1,4 @@
-"""What a sentence-transformers folder says of the modules that make a vector of token vectors."""
+"""Modules that turn token vectors into one vector, as described in a sentence-transformers folder."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _LEGACY_MODES = {
     "pooling_mode_lasttoken": "lasttoken",
 }
 _TAKEN = ("Transformer", "Pooling", "Dense", "LayerNorm", "Normalize")
-# The names by which families of transformers tell how wide their token vectors are.
+# Names of the setting for the width of token vectors, in different families of transformers.
 _WIDTHS = ("hidden_size", "d_model", "dim", "n_embd")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pooling:
-    """Token vectors to one: several modes are concatenated; a prompt's tokens may be left out."""
+    """Pooling of token vectors into one: several modes are concatenated; prompt tokens may be left out."""
 
     modes: tuple[str, ...]
     width: int
@@ -36,13 +36,13 @@ class Pooling:
 
     @property
     def dims(self) -> int:
-        """Numbers per vector."""
+        """Number of values per vector."""
         return len(self.modes) * self.width
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dense:
-    """A linear layer whose weights are in `folder`, an activation of torch, perhaps a residual."""
+    """Linear layer with its weights in `folder`, an activation of torch, and possibly a residual."""
 
     folder: Path
     inputs: int
@@ -54,7 +54,7 @@ class Dense:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerNorm:
-    """A layer norm whose weights are in `folder`."""
+    """Layer norm with its weights in `folder`."""
 
     folder: Path
     dims: int
@@ -62,7 +62,7 @@ class LayerNorm:
 
 @dataclass(frozen=True)
 class Normalize:
-    """Length 1, before further modules."""
+    """Scaling of vectors to length 1, before further modules."""
 
 
 Module = Dense | LayerNorm | Normalize
@@ -70,14 +70,14 @@ Module = Dense | LayerNorm | Normalize
 
 @dataclass(frozen=True, kw_only=True)
 class Chain:
-    """The modules of a model, in their order.
+    """Modules of a model, in their order.
 
     Attributes:
-        transformer: the folder of its network and its tokenizer.
-        pooling: token vectors to one.
-        further: what comes after, less a Normalize that comes last.
-        normalised: a Normalize comes last.
-        declared: the folder says so itself; a plain folder of transformers does not.
+        transformer: folder of its network and its tokenizer.
+        pooling: pooling of token vectors into one vector.
+        further: modules after the pooling, except a Normalize that comes last.
+        normalised: True if a Normalize comes last.
+        declared: True if the folder declares its modules; a plain transformers folder does not.
     """
 
     transformer: Path
@@ -88,24 +88,24 @@ class Chain:
 
     @property
     def dims(self) -> int:
-        """Numbers per vector."""
+        """Number of values per vector."""
         widths = [module.dims for module in self.further if not isinstance(module, Normalize)]
         return widths[-1] if widths else self.pooling.dims
 
     @property
     def first_token_read(self) -> bool:
-        """Whether of all token vectors the first alone is read."""
+        """True if only the first token vector is read."""
         return self.pooling.modes == ("cls",) and self.pooling.include_prompt
 
 
 def read_chain(name: str, folder: Path) -> Chain:
-    """The modules of the model in this folder.
+    """Read the modules of the model in this folder.
 
-    A folder without `modules.json` is a plain one of transformers: its token vectors are averaged, or the
-    last one is taken where it was made to continue texts, as sentence-transformers does.
+    A folder without `modules.json` is a plain transformers folder. Its token vectors are averaged, or the
+    last one is used if the model was made to continue texts, as in sentence-transformers.
 
     Raises:
-        ModelError: a file is missing or cannot be read, or a module or one of its settings is not taken.
+        ModelError: a file is missing or cannot be read, or a module or one of its settings is not supported.
     """
     modules = read_json(folder / "modules.json")
     if modules is None:
@@ -137,7 +137,7 @@ def read_chain(name: str, folder: Path) -> Chain:
 
 
 def _named(name: str, modules: Any) -> Iterator[tuple[str, str]]:
-    """The class of each module and its place; one of a model's own code by its full name."""
+    """Yield the class name and the path of each module; classes of a model's own code keep the full name."""
     try:
         for module in modules:
             kind, path = str(module["type"]), str(module["path"])
@@ -160,7 +160,7 @@ def _pooling(name: str, path: Path) -> Pooling:
 
 
 def _default_pooling(name: str, folder: Path) -> Pooling:
-    """What sentence-transformers puts behind a network that comes without modules."""
+    """Return the pooling that sentence-transformers uses for a network without modules."""
     config = _required(name, folder / "config.json")
     architecture = str((config.get("architectures") or [""])[0])
     if architecture.endswith("ForSequenceClassification"):

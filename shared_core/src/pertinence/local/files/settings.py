@@ -1,4 +1,4 @@
-"""What a model's JSON files say, whatever kind of model it is: positions, token types, limits."""
+"""Settings in a model's JSON files, for every kind of model: labels, positions, token types."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ __all__ = [
     "wants_token_types",
 ]
 
-# What a tokenizer without a limit of its own writes down (transformers' VERY_LARGE_INTEGER).
+# Number that means no limit, like the one that a tokenizer without a limit saves (transformers'
+# VERY_LARGE_INTEGER).
 _NO_LIMIT = 10**18
-# Families that number positions from the pad id on, and so have that many fewer than they declare.
+# Families that number positions from the id after the pad id. They declare pad id + 1 more positions than can
+# be used.
 _POSITIONS_AFTER_PAD = {"camembert", "roberta", "xlm-roberta", "xlm-roberta-xl", "longformer", "mpnet"}
-# Families whose transformers tokenizer hands token types to the model, unless its config says otherwise.
+# Families whose tokenizer in transformers passes token types to the model, unless its config says otherwise.
 _TYPED = {
     "bert",
     "electra",
@@ -36,15 +38,15 @@ _TYPED = {
 }
 
 
-# What a label that means relevance is called, where labels are called anything.
+# Names of a label that means relevance, if labels have names.
 _YES = {"yes", "true", "relevant", "positive"}
 
 
 def count_labels(name: str, config: Mapping[str, Any]) -> int:
-    """How many numbers a reranker gives for a pair: 1 or 2.
+    """Return the number of values that a reranker outputs for a pair: 1 or 2.
 
     Raises:
-        ModelError: it is another number; the message says which.
+        ModelError: it is another number, which the message contains.
     """
     labels = config.get("num_labels") or len(config.get("id2label") or (0, 1))
     if labels not in (1, 2):
@@ -55,19 +57,19 @@ def count_labels(name: str, config: Mapping[str, Any]) -> int:
 
 
 def positive_label(config: Mapping[str, Any], labels: int) -> int:
-    """Which label means relevance: the last, unless only the first of two is called so."""
+    """Return the index of the label for relevance: the last, unless only the first of two has such a name."""
     names = [str(name).lower() in _YES for _, name in sorted((config.get("id2label") or {}).items())]
     return 0 if names == [True, False] else labels - 1
 
 
 def usable_positions(config: Mapping[str, Any], pad_id: int) -> int:
-    """The most tokens that the model of this `config.json` can read."""
+    """Return the largest number of tokens that a model with this `config.json` can read."""
     declared = int(config.get("max_position_embeddings") or _NO_LIMIT)
     return declared - pad_id - 1 if config.get("model_type") in _POSITIONS_AFTER_PAD else declared
 
 
 def wants_token_types(tokenizer: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
-    """Whether transformers would hand token types to the model of these settings."""
+    """Check whether transformers would pass token types to a model with these settings."""
     names = tokenizer.get("model_input_names")
     if names:
         return "token_type_ids" in names
@@ -76,10 +78,10 @@ def wants_token_types(tokenizer: Mapping[str, Any], config: Mapping[str, Any]) -
 
 
 def read_json(path: Path) -> Any:
-    """What a JSON file holds, or None where there is no such file.
+    """Return the content of a JSON file, or None if the file does not exist.
 
     Raises:
-        ModelError: the file is there and cannot be read.
+        ModelError: the file exists and cannot be read.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -90,7 +92,11 @@ def read_json(path: Path) -> Any:
 
 
 def read_object(path: Path) -> dict[str, Any] | None:
-    """`read_json` for a file that must hold an object."""
+    """Return the content of a JSON file that must hold an object, or None if the file does not exist.
+
+    Raises:
+        ModelError: the file exists, and cannot be read or holds something else.
+    """
     content = read_json(path)
     if content is not None and not isinstance(content, dict):
         raise ModelError(f"{path} does not hold a JSON object")

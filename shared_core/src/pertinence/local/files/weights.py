@@ -1,6 +1,7 @@
-"""Weights stored in int8 and computed in float32: one scale per row, the dequantised value is the model.
+"""Weights that are stored in int8 with one scale per row, and used in float32.
 
-A tensor `name` of int8 stands beside `name.scale`, float32 of shape (rows,); its value is the product.
+A tensor `name` in int8 comes with `name.scale`, in float32 of shape (rows,). Its value is their product.
+These dequantized values define the model.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ Array = npt.NDArray[np.float32]
 
 
 def quantise(weight: Array) -> tuple[npt.NDArray[np.int8], Array]:
-    """Int8 values and float32 scales of shape (rows,): symmetric, per row, rounded to nearest."""
+    """Return int8 values and float32 scales of shape (rows,): symmetric, per row, rounded to nearest."""
     largest = np.abs(weight).max(axis=1)
     scale = np.where(largest > 0, largest / 127, 1).astype(np.float32)
     return np.rint(weight / scale[:, None]).clip(-127, 127).astype(np.int8), scale
 
 
 def dequantise(tensors: Mapping[str, npt.NDArray[np.generic]]) -> dict[str, Array]:
-    """Every tensor in float32, scales multiplied in."""
+    """Return every tensor in float32, multiplied by its scale if it has one."""
     return {
         name: (
             tensor.astype(np.float32) * tensors[name + SCALE].astype(np.float32)[:, None]
@@ -40,8 +41,8 @@ def dequantise(tensors: Mapping[str, npt.NDArray[np.generic]]) -> dict[str, Arra
 
 
 def write_float32(source: Path, target: Path) -> Path:
-    """The model of `source` with its weights in float32, in the existing folder `target`."""
-    # Imported here because it comes with torch, without which nothing is written.
+    """Write the model in `source`, with float32 weights, to the existing folder `target`; return `target`."""
+    # Imported here because it is installed with torch, and without torch nothing is written.
     from safetensors.numpy import load_file, save_file
 
     for file in source.iterdir():

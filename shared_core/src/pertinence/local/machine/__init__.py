@@ -1,1 +1,1 @@
-"""The machine: its devices and its processor."""
+"""Devices and processor of this machine."""

@@ -1,8 +1,8 @@
-"""Processors of this machine that a process may use, and how many threads follow from them.
+"""Processors of this machine that a process may use, and the number of threads to run on them.
 
-A matrix product wants one thread for each physical core. Two threads of one core share its arithmetic units.
-Slow cores of a hybrid processor would hold the fast ones up. A container's limit stops all threads once
-they have used their share of time.
+A matrix product needs one thread for each physical core. Two threads of one core share its arithmetic units.
+Slow cores of a hybrid processor would delay the fast ones. A container's limit stops all threads once they
+have used their share of time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 __all__ = ["Cores", "cores", "usable_cores"]
 
 _ROOT = Path("/")
-# ARM systems rate their cores from 0 to 1024. Cores this near to the best one count as fast.
+# ARM systems rate their cores from 0 to 1024. Cores rated at least this fraction of the best count as fast.
 _NEARLY = 0.9
 
 
@@ -25,12 +25,12 @@ class Cores:
     """Processors that a process may use.
 
     Attributes:
-        logical: their numbers, as the system counts them.
-        physical: how many physical cores they belong to.
-        fast: numbers of those on fast cores. The same as `logical` where all cores are alike.
-        fast_physical: how many physical cores the fast ones belong to.
-        quota: processors' worth of time that a container's limit allows; None without a limit.
-        nodes: how many NUMA nodes the machine has. Threads are not bound to one.
+        logical: their numbers in the system.
+        physical: number of physical cores that they belong to.
+        fast: numbers of the processors on fast cores. The same as `logical` if all cores are alike.
+        fast_physical: number of physical cores that the fast processors belong to.
+        quota: limit of the container on processor time, in processors; None without a limit.
+        nodes: number of NUMA nodes of the machine. Threads are not bound to one.
     """
 
     logical: tuple[int, ...]
@@ -42,18 +42,18 @@ class Cores:
 
     @property
     def threads(self) -> int:
-        """Threads that a runtime gets: one for each fast physical core, within the quota."""
+        """Number of threads for a runtime: one for each fast physical core, within the quota."""
         allowed = self.fast_physical if self.quota is None else min(self.fast_physical, round(self.quota))
         return max(1, allowed)
 
     @property
     def hybrid(self) -> bool:
-        """Whether some of them are slower than others."""
+        """True if some of the processors are slower than others."""
         return len(self.fast) < len(self.logical)
 
     @property
     def why(self) -> str:
-        """The reason for the number of threads, for a reader."""
+        """Reason for the number of threads, as a text for users."""
         reasons = ["one for each physical core"]
         if self.hybrid:
             reasons = ["one for each performance core"]
@@ -73,9 +73,9 @@ def cores(root: Path = _ROOT) -> Cores:
     """Describe the processors that this process may use.
 
     Args:
-        root: where the system's `proc` and `sys` are.
+        root: folder that contains the system's `proc` and `sys`.
     """
-    # A process may be given other processors, or another limit, while it runs: only the layout is kept.
+    # The processors and the limit of a process can change while it runs, so only the layout is cached.
     allowed = _allowed()
     siblings, fast, nodes = _layout(root, allowed)
     return Cores(
@@ -96,7 +96,7 @@ def _allowed() -> tuple[int, ...]:
 
 @functools.cache
 def _layout(root: Path, allowed: tuple[int, ...]) -> tuple[dict[int, str], tuple[int, ...], int]:
-    """Each processor's physical core, the processors on fast cores, and the number of NUMA nodes."""
+    """Return each processor's physical core, the processors on fast cores, and the number of NUMA nodes."""
     system = root / "sys/devices/system"
     siblings = {
         number: _text(system / f"cpu/cpu{number}/topology/thread_siblings_list") or str(number)
@@ -107,12 +107,12 @@ def _layout(root: Path, allowed: tuple[int, ...]) -> tuple[dict[int, str], tuple
 
 
 def _fast(root: Path, allowed: Iterable[int]) -> tuple[int, ...]:
-    """Those on performance cores, where the system tells; else none."""
-    # Intel's hybrid processors.
+    """Return the processors on performance cores; empty if the system does not report them."""
+    # Hybrid processors of Intel.
     named = set(_numbers(_text(root / "sys/devices/cpu_core/cpus")))
     if named:
         return tuple(number for number in allowed if number in named)
-    # ARM's.
+    # ARM processors.
     rated = {
         number: int(text)
         for number in allowed
@@ -123,7 +123,7 @@ def _fast(root: Path, allowed: Iterable[int]) -> tuple[int, ...]:
 
 
 def _quota(root: Path) -> float | None:
-    """The tightest limit of the control groups that this process is in, in processors; None without one."""
+    """Return the tightest limit of this process's control groups, in processors; None without a limit."""
     limits = [limit for limit in _limits(root) if limit > 0]
     return min(limits, default=None)
 
@@ -135,7 +135,7 @@ def _limits(root: Path) -> Iterator[float]:
         controllers, _, path = named.partition(":")
         if not controllers:
             for folder in _upwards(mounted, path):
-                # "150000 100000", or "max 100000" without a limit: microseconds of each period.
+                # Quota and period in microseconds: "150000 100000", or "max 100000" without a limit.
                 quota, _, period = _text(folder / "cpu.max").partition(" ")
                 yield _ratio(quota, period)
         elif "cpu" in controllers.split(","):
@@ -145,8 +145,8 @@ def _limits(root: Path) -> Iterator[float]:
 
 
 def _upwards(mounted: Path, path: str) -> Iterator[Path]:
-    """The folder of a control group, then those it is inside of."""
-    # A container may see its own group as the whole tree, so the root is always looked at.
+    """Yield the folder of a control group, then the folders that contain it, up to the root."""
+    # A container may see its own group as the whole tree, so the root is always included.
     parts = [part for part in PurePosixPath(path).parts if part not in ("/", "..")]
     for length in range(len(parts), -1, -1):
         yield mounted.joinpath(*parts[:length])
@@ -157,7 +157,7 @@ def _ratio(quota: str, period: str) -> float:
 
 
 def _numbers(text: str) -> Iterator[int]:
-    """The numbers of a list such as `0-3,8`."""
+    """Yield the numbers in a list such as `0-3,8`."""
     for part in filter(None, text.split(",")):
         first, _, last = part.partition("-")
         if first.isdigit() and (last or first).isdigit():

@@ -1,4 +1,4 @@
-"""Where a model may run: what this machine has, what was asked for, and what follows (imports no runtime)."""
+"""Devices that a model can run on, chosen from the request and the machine (imports no runtime)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Card", "Found", "accelerator", "check_device", "devices_for", "preci
 
 D = TypeVar("D", bound=str)
 
-# What NVIDIA's driver leaves on Linux, under WSL and on Windows.
+# Files that NVIDIA's driver creates on Linux, under WSL and on Windows.
 _NVIDIA = (
     Path("/proc/driver/nvidia/version"),
     Path("/usr/lib/wsl/lib/libcuda.so.1"),
@@ -28,13 +28,13 @@ _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """A CUDA device.
+    """CUDA device.
 
     Attributes:
-        name: as its driver names it.
-        memory: bytes in all.
-        capability: its generation, as (major, minor).
-        bfloat16: whether it computes in it by itself.
+        name: name that its driver reports.
+        memory: total memory in bytes.
+        capability: its generation (compute capability), as (major, minor).
+        bfloat16: True if the hardware itself computes in bfloat16.
     """
 
     name: str
@@ -45,12 +45,12 @@ class Card:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What the torch that is installed finds here.
+    """Devices that the installed torch finds on this machine.
 
     Attributes:
-        cards: the CUDA devices, in their order.
-        mps: whether it can use Apple's GPU.
-        no_cuda: why there are no cards, where there are none.
+        cards: the CUDA devices, in the order of their numbers.
+        mps: True if torch can use Apple's GPU.
+        no_cuda: reason why there are no CUDA devices, if there are none.
     """
 
     cards: Sequence[Card] = ()
@@ -64,7 +64,7 @@ class Found:
 
 
 def check_device(device: str) -> None:
-    """Refuse what names no device.
+    """Check that `device` is a valid value of the option.
 
     Raises:
         OptionError: it is none of `auto`, `cpu`, `mps`, `cuda` and `cuda:N`.
@@ -74,13 +74,13 @@ def check_device(device: str) -> None:
 
 
 def devices_for(asked: str, found: Found) -> tuple[str, ...]:
-    """The devices that a model goes to, each with a copy of its weights and a worker.
+    """Return the devices that a model runs on. Each gets a copy of the weights and a worker.
 
-    `auto` is one device: the first card, else Apple's GPU, else the CPU. `cuda` is every card that the
-    process may see (CUDA_VISIBLE_DEVICES), `cuda:N` is one of them.
+    `auto` is one device: the first CUDA device, else Apple's GPU, else the CPU. `cuda` is every CUDA device
+    that the process may see (CUDA_VISIBLE_DEVICES), `cuda:N` is one of them.
 
     Raises:
-        ModelError: what was asked for is not there; the message says what is.
+        ModelError: the requested device is not available; the message lists the devices that are.
     """
     check_device(asked)
     cards = tuple(f"cuda:{place}" for place in range(len(found.cards)))
@@ -94,17 +94,17 @@ def devices_for(asked: str, found: Found) -> tuple[str, ...]:
 
 
 def precision_on(dtype: D, card: Card | None) -> tuple[D | Literal["float16"], str]:
-    """What a network is computed in where `dtype` was asked for, and why if that is something else."""
+    """Return the precision to compute in if `dtype` is requested, and the reason if the two differ."""
     if dtype == "bfloat16" and card is not None and not card.bfloat16:
         return "float16", f"{card.name} does not compute in bfloat16"
     return dtype, ""
 
 
 def accelerator() -> str | None:
-    """`cuda` or `mps` if the torch that is installed could use one here, else None.
+    """Return `cuda` or `mps` if the installed torch could use one here, else None.
 
-    A guess from what lies about: the driver's own file, the name of torch's build, the processor. Only the
-    torch backend knows for certain, and it takes the CPU where the guess was wrong.
+    This is a guess from the driver's files, the name of torch's build and the processor. Only the torch
+    backend knows for certain. It uses the CPU if the guess was wrong.
     """
     try:
         build = version("torch").partition("+")[2]

@@ -1,8 +1,9 @@
-"""What each backend really computes in where a precision is asked for, by what the processor has (pure).
+"""Precision that each backend really computes in on a CPU, given the processor's instructions (pure).
 
-A processor without products of a precision has three ways out. The backend imitates them, which is right and
-slow. It computes in float32 in their place, which is exact. Or it widens the numbers first, which is right
-and costs some of the speed. docs/precision.md has the whole table, with the test that proves each cell.
+If a processor has no multiplication in a precision, a backend does one of three things. It emulates the
+products, which is correct but slow. It computes in float32 instead, which is exact. Or it widens the numbers
+first, which is correct and costs some of the speed. docs/precision.md has the whole table, with the test that
+proves each cell.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ __all__ = ["Backend", "Computed", "Dtype", "computed"]
 Backend = Literal["torch", "onnx", "openvino"]
 Dtype = Literal["float32", "bfloat16", "float16", "int8"]
 
-# Instructions that multiply in a precision, by the names of Linux. Any one of them will do.
+# Instructions that multiply in a precision, by their Linux names. Any one of them is enough.
 _PRODUCTS: Mapping[Dtype, frozenset[str]] = {
     "bfloat16": frozenset({"avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16"}),
     "float16": frozenset({"avx512_fp16", "amx_fp16", "asimdhp"}),
@@ -28,12 +29,12 @@ _PRODUCTS: Mapping[Dtype, frozenset[str]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Computed:
-    """What a backend computes in.
+    """Precision that a backend really computes in.
 
     Attributes:
-        dtype: the precision of its products of weights.
-        slow: the products are imitated by others, and take longer than in float32.
-        why: the reason for anything that is not as asked; else empty.
+        dtype: precision of its products of weights.
+        slow: True if the products are emulated and take longer than in float32.
+        why: reason for any difference from the request; empty if there is none.
     """
 
     dtype: Dtype
@@ -41,15 +42,15 @@ class Computed:
     why: str = ""
 
     def as_asked(self, dtype: Dtype) -> bool:
-        """Whether it is that precision, at a speed that is worth it."""
+        """Check whether this is the requested precision, and not a slow emulation of it."""
         return self.dtype == dtype and not self.slow
 
 
 def computed(backend: Backend, dtype: Dtype, processor: Processor) -> Computed:
-    """Say what `backend` computes in on the CPU where `dtype` is asked for.
+    """Return the precision that `backend` really computes in on the CPU if `dtype` is requested.
 
-    Where the system tells no instructions, that is the precision itself; the runtime may know better once it
-    has loaded the model.
+    If the system does not report the processor's instructions, this is `dtype`. The runtime may report
+    another precision once it has loaded the model.
     """
     has = None if processor.instructions is None else frozenset(processor.instructions)
     if has is None or dtype == "float32" or has & _PRODUCTS[dtype]:

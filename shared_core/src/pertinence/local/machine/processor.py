@@ -1,4 +1,4 @@
-"""What computes on this machine, as far as it decides what a precision gives and costs."""
+"""CPU and GPUs of this machine, described by the facts that affect a precision's results and speed."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from pathlib import Path
 
 __all__ = ["Processor", "card", "processor"]
 
-# What low precision is computed with, by the names of Linux: x86 first, then ARM.
+# Instructions that computations in low precision use, by their Linux names: x86 first, then ARM.
 _INSTRUCTIONS = (
     *("avx2", "fma", "f16c", "avx_ne_convert", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16"),
     *("avx512_fp16", "amx_tile", "amx_int8", "amx_bf16", "amx_fp16"),
     *("asimd", "asimddp", "asimdhp", "i8mm", "bf16", "sve", "sve2"),
 )
-# Which of them a precision never computes with.
+# Those of these instructions that a precision never uses.
 _FOREIGN: Mapping[str, frozenset[str]] = {
     "bfloat16": frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "amx_fp16", "asimddp", "i8mm"}),
     "int8": frozenset(
         {"avx_ne_convert", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_fp16", "asimdhp", "bf16"}
     ),
 }
-# The same products of integers, under a shorter encoding.
+# Both have the same products of integers, the second in a shorter encoding. A processor with the first counts
+# as having the second.
 _IMPLIED = {"avx512_vnni": "avx_vnni"}
 _CPUINFO = Path("/proc/cpuinfo")
 _CARDS = Path("/proc/driver/nvidia/gpus")
@@ -31,22 +32,22 @@ _CARDS = Path("/proc/driver/nvidia/gpus")
 
 @dataclass(frozen=True, kw_only=True)
 class Processor:
-    """A kind of processor.
+    """Kind of processor.
 
     Attributes:
-        name: as the system names it.
-        instructions: which of the instruction sets that matter here it has, or None where the system
-            does not tell.
+        name: name that the system reports.
+        instructions: its instructions, among those that matter here; None if the system does not report
+            them.
     """
 
     name: str
     instructions: tuple[str, ...] | None
 
     def computes_like(self, other: Processor, dtype: str) -> bool:
-        """Whether what was measured on `other` in this precision can be expected here.
+        """Check whether results measured on `other` in this precision can be expected on this processor.
 
-        That is so if it has all of its instructions that the precision computes with. Where either
-        system does not tell them, only the same name will do.
+        They can if this processor has all instructions of `other` that the precision may use. If the
+        instructions of either are unknown, the two must be equal.
         """
         if self.instructions is None or other.instructions is None:
             return self == other
@@ -54,16 +55,16 @@ class Processor:
         return other.used_in(dtype) <= here
 
     def used_in(self, dtype: str) -> frozenset[str]:
-        """Those of its instructions that a precision may compute with."""
+        """Return those of its instructions that a precision may use."""
         return frozenset(self.instructions or ()) - _FOREIGN.get(dtype, frozenset())
 
 
 @functools.cache
 def processor(cpuinfo: Path = _CPUINFO) -> Processor:
-    """This machine's processor; outside Linux its name alone is known.
+    """Return this machine's processor; outside Linux, only its name is known.
 
     Args:
-        cpuinfo: the file that Linux describes it in.
+        cpuinfo: file in which Linux describes it.
     """
     facts = _first_core(cpuinfo)
     flags = (facts.get("flags") or facts.get("Features") or "").split()
@@ -75,10 +76,10 @@ def processor(cpuinfo: Path = _CPUINFO) -> Processor:
 
 @functools.cache
 def card(cards: Path = _CARDS) -> Processor | None:
-    """This machine's CUDA cards, by the name of their kind; None where the driver tells not one.
+    """Return the kind of this machine's NVIDIA GPUs; None if the driver does not report exactly one kind.
 
     Args:
-        cards: the folder that NVIDIA's driver describes them in, one folder each.
+        cards: folder in which NVIDIA's driver describes the GPUs, one subfolder each.
     """
     told = [_first_core(file).get("Model") for file in sorted(cards.glob("*/information"))]
     names = {name for name in told if name}
@@ -95,6 +96,6 @@ def _first_core(cpuinfo: Path) -> Mapping[str, str]:
 
 
 def _arm_name(facts: Mapping[str, str]) -> str:
-    """ARM kernels tell numbers in place of a name."""
+    """Build a name from the numbers that ARM kernels report instead of a name."""
     numbers = [facts[name] for name in ("CPU implementer", "CPU part", "CPU variant") if name in facts]
     return f"{platform.machine()} {' '.join(numbers)}" if numbers else ""

@@ -1,1 +1,1 @@
-"""The choice of a backend and a precision, and the specs of rerankers and embedders."""
+"""Choice of a backend and a precision, and specs of rerankers and embedders."""

@@ -1,4 +1,4 @@
-"""Which architectures may read a batch as one row without padding, and how they are laid out (pure)."""
+"""Architectures that can read a batch as one row without padding, and their layouts (pure)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ __all__ = ["Layout", "layout_of", "path_of"]
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """How transformers lays out a family of architectures.
+    """Layout of a family of architectures in transformers.
 
     Attributes:
-        family: whose last layer it has (see `torch.packed_layers`).
-        layers: the path from the base model to the list of layers.
-        typed: it takes token types.
-        after_pad: positions are numbered from the id of padding on.
+        family: key of its last layer in `torch.packed_layers`.
+        layers: path from the base model to the list of layers.
+        typed: True if it takes token types.
+        after_pad: True if positions are numbered from the id after the padding id.
     """
 
     family: str = "bert"
@@ -27,7 +27,7 @@ class Layout:
 
 
 _BERT, _ROBERTA = Layout(), Layout(after_pad=True)
-# Proven on the CPU, one by one, by tests/local/test_packed.py.
+# Each of them is tested on the CPU by tests/local/test_packed.py.
 _FAMILIES: Mapping[str, Layout] = {
     "Bert": _BERT,
     "Camembert": _ROBERTA,
@@ -37,16 +37,16 @@ _FAMILIES: Mapping[str, Layout] = {
     "Roberta": _ROBERTA,
     "XLMRoberta": _ROBERTA,
 }
-# Rotations that depend on nothing but the position; others change with the longest sequence at hand.
+# Rotary embeddings that depend only on the position. Others change with the longest sequence of the input.
 _FIXED_ROTATIONS = {"default", "linear"}
 
 
 def layout_of(architecture: str, config: Mapping[str, Any]) -> Layout | None:
-    """The layout of an architecture of transformers that is known to be safe; None of any other.
+    """Return the layout of a transformers architecture that is known to be safe; None for any other.
 
     Args:
-        architecture: the name of its class, with a head for sequences or none.
-        config: what its `config.json` says.
+        architecture: name of its class, with a sequence classification head or without a head.
+        config: content of its `config.json`.
     """
     layout = _FAMILIES.get(architecture.removesuffix("ForSequenceClassification").removesuffix("Model"))
     rotation = config.get("rope_parameters") or {}
@@ -61,12 +61,12 @@ def layout_of(architecture: str, config: Mapping[str, Any]) -> Layout | None:
 
 
 def path_of(config: Mapping[str, Any], device: str, *, own_code: bool) -> str:
-    """In words, how a torch model's batches are laid out on a kind of device, as far as its files tell.
+    """Describe how a torch model's batches are laid out on a kind of device, as far as its files show.
 
     Args:
-        config: its `config.json`.
+        config: content of its `config.json`.
         device: `cpu`, `cuda`, `cuda:N`, `mps`.
-        own_code: it runs code that came with it.
+        own_code: True if it runs its own code.
     """
     if not device.startswith("cuda"):
         return f"padded to pairs of nearly equal length: no kernel for {device} reads them without"

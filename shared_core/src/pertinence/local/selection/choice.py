@@ -1,4 +1,4 @@
-"""Which backend runs a model in which precision, and why (pure: what is installed and found is given)."""
+"""Choice of a model's backend and precision, with the reason (pure: the machine's facts are arguments)."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ __all__ = [
     "on_card",
 ]
 
-# What each backend computes in. Of two that compute in the same, the first is usually the faster on a CPU
-# (docs/benchmarks.md).
+# Backends that compute in each precision. The first one is usually the fastest on a CPU (docs/benchmarks.md).
 _FASTEST: tuple[tuple[Dtype, tuple[Backend, ...]], ...] = (
     ("float32", ("openvino", "onnx", "torch")),
     ("bfloat16", ("openvino", "torch")),
@@ -34,23 +33,23 @@ _FASTEST: tuple[tuple[Dtype, tuple[Backend, ...]], ...] = (
     ("int8", ("openvino", "onnx")),
 )
 _BACKENDS: Mapping[Dtype, tuple[Backend, ...]] = dict(_FASTEST)
-# The same for float32 on an x86 processor without AVX-512: onnxruntime's AVX2 kernels were 8 to 10% faster
-# than OpenVINO's on all of four models (docs/benchmarks.md, "AVX2 alone").
+# Order for float32 on an x86 processor without AVX-512: onnxruntime's AVX2 kernels were 8 to 10% faster than
+# OpenVINO's for each of four models (docs/benchmarks.md, "AVX2 alone").
 _FASTEST_ON_AVX2: tuple[Backend, ...] = ("onnx", "openvino", "torch")
-# What is worth judging on a card, whatever else it has: float16 rounds less, bfloat16 never overflows.
+# Precisions that the gate should judge on any GPU: float16 rounds less, bfloat16 never overflows.
 LOWER_PRECISIONS_ON_CARD: tuple[tuple[Backend, Dtype], ...] = (("torch", "bfloat16"), ("torch", "float16"))
-# What is worth judging on a CPU; float16 is slower than float32 there.
+# Precisions that the gate should judge on a CPU. Float16 is slower than float32 there.
 LOWER_PRECISIONS: tuple[tuple[Backend, Dtype], ...] = tuple(
     (backend, dtype)
     for dtype, backends in _FASTEST
     for backend in backends
     if dtype not in ("float32", "float16")
 )
-# What computes in float32 on a CPU.
+# Backends that compute in float32 on a CPU.
 EXACT_BACKENDS: tuple[Backend, ...] = _BACKENDS["float32"]
 _UNKNOWN = Processor(name="unknown", instructions=None)
 _EXTRAS = {"torch": "torch", "openvino": "openvino"}
-# What each needs of the packages; onnxruntime comes with every install.
+# Packages that each backend needs. Every install includes onnxruntime.
 _PACKAGES: Mapping[Backend, frozenset[str]] = {
     "torch": frozenset({"torch", "sentence_transformers"}),
     "openvino": frozenset({"openvino"}),
@@ -60,24 +59,24 @@ _CONVERTERS = frozenset({"torch", "sentence_transformers", "onnx", "onnxscript"}
 
 
 class Verdict(Protocol):
-    """What the gate said of a backend and a precision (see `pertinence.local.selection.verdicts`)."""
+    """Verdict of the gate on a backend and a precision (see `pertinence.local.selection.verdicts`)."""
 
     @property
     def backend(self) -> str:
-        """What ran the model."""
+        """Backend that ran the model."""
 
     @property
     def dtype(self) -> str:
-        """In which precision."""
+        """Precision in which it ran."""
 
     @property
     def speed_ratio(self) -> float | None:
-        """How many times as fast as float32, if that was measured."""
+        """Speed divided by the speed of float32; None if it was not measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """A backend and a precision, one sentence on why it is these, and what they compute in here."""
+    """Backend and precision, the reason in one sentence, and the precision that is really used here."""
 
     backend: Backend
     dtype: Dtype
@@ -87,18 +86,18 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class Possible:
-    """What can be chosen from.
+    """Facts about a model and this machine that determine the possible choices.
 
     Attributes:
-        files: the model's own networks, by the backend that reads them and the precision they hold.
-        packages: the import names of what is installed, of `torch`, `sentence_transformers`, `openvino`,
+        files: the model's own exported networks, by the backend that reads them and by their precision.
+        packages: import names of the installed packages among `torch`, `sentence_transformers`, `openvino`,
             `onnx` and `onnxscript`.
-        accelerator: what this machine has besides its CPU, for instance `cuda`.
-        passed: what the gate let pass for this model on this CPU, the fastest first.
-        passed_on_card: the same on this machine's CUDA card.
+        accelerator: accelerator of this machine, for instance `cuda`; None if it has none.
+        passed: verdicts that the gate passed for this model on this CPU, the fastest first.
+        passed_on_card: the same for this machine's CUDA GPU.
         processor: this machine's processor.
-        speeds: seconds that backends took for the same texts in float32 on it, as far as `pertinence tune`
-            measured them.
+        speeds: seconds that each backend took for the same texts in float32 on this processor, as far as
+            `pertinence tune` measured them.
     """
 
     files: Mapping[tuple[str, str], Path] = field(default_factory=dict)
@@ -110,15 +109,15 @@ class Possible:
     speeds: Mapping[str, float] = field(default_factory=dict)
 
     def computes(self, backend: Backend, dtype: Dtype) -> Computed:
-        """Say what a backend computes in on this processor where `dtype` is asked for."""
+        """Return the precision that a backend computes in on this processor if `dtype` is requested."""
         return computed(backend, dtype, self.processor)
 
     def worth_judging(self, backend: Backend, dtype: Dtype) -> bool:
-        """Tell whether a faster form could run here, and would be what it says."""
+        """Check whether a backend can run here and really computes in this precision, at a useful speed."""
         return self.why_not(backend, dtype) is None and self.computes(backend, dtype).as_asked(dtype)
 
     def why_not(self, backend: Backend, dtype: Dtype) -> MissingExtraError | None:
-        """What is missing to run this model so; None if nothing is."""
+        """Return an error for what is missing to run this model in this form; None if nothing is."""
         if not _PACKAGES[backend] <= self.packages:
             return MissingExtraError.of(f"the {backend} backend", _EXTRAS[backend])
         if backend == "torch":
@@ -136,13 +135,14 @@ class Possible:
 def choose(name: str, options: Options, possible: Possible) -> Choice:
     """Choose the backend and the precision for this model.
 
-    What is asked for is taken. The rest: float32 on the fastest backend that can run it, unless the gate
-    found for this model and processor that a faster precision ranks the same. Which backend is the fastest
-    was measured by `pertinence tune`, or follows from the kind of processor.
+    Values that the options set are used. The default is float32 on the fastest backend that can run the
+    model, unless the gate found that a faster precision ranks the same for this model and processor. The
+    fastest backend was measured by `pertinence tune`, or follows from the kind of processor.
 
     Raises:
-        MissingExtraError: nothing that is installed can run it so; the message says what to install.
-        OptionError: backend, precision and device contradict each other, or `device` names none.
+        MissingExtraError: no installed backend can run it in this form; the message says what to install.
+        OptionError: backend, precision and device contradict each other, `device` is not a device, or the
+            model has only an int8 network and no verdict allows it.
     """
     check_device(options.device)
     torch_only = _torch_only(options)
@@ -189,13 +189,13 @@ def _choice(options: Options, possible: Possible, backend: Backend, dtype: Dtype
 
 
 def on_card(options: Options, possible: Possible) -> bool:
-    """Whether the model goes to a CUDA card."""
+    """Check whether the model runs on a CUDA GPU."""
     asked = options.device.startswith("cuda")
     return asked or (possible.accelerator == "cuda" and _accelerated(options, possible))
 
 
 def _torch_only(options: Options) -> str:
-    """The option that only the torch backend can honour, or nothing."""
+    """Return the option that only the torch backend supports; empty if there is none."""
     if options.device not in ("auto", "cpu"):
         return f"device={options.device!r}"
     if options.dtype == "float16":
@@ -206,7 +206,7 @@ def _torch_only(options: Options) -> str:
 
 
 def _accelerated(options: Options, possible: Possible) -> bool:
-    """Whether the model goes to an accelerator that nobody asked for by name."""
+    """Check whether the model goes to an accelerator that the options do not name."""
     return (
         possible.accelerator is not None
         and (options.device, options.backend) == ("auto", "auto")
@@ -226,7 +226,7 @@ def _check(options: Options, torch_only: str) -> None:
 
 
 def _proven(passed: Sequence[Verdict]) -> Iterator[tuple[Backend, Dtype, str]]:
-    """What the gate let pass, less what was no faster and what no backend of this version computes in."""
+    """Yield what the gate passed, except what was no faster and what no backend of this version supports."""
     for verdict in passed:
         if verdict.speed_ratio is not None and verdict.speed_ratio <= 1:
             continue
@@ -243,10 +243,10 @@ def _proven(passed: Sequence[Verdict]) -> Iterator[tuple[Backend, Dtype, str]]:
 
 
 def _order(dtype: Dtype, possible: Possible) -> tuple[Sequence[Backend], str]:
-    """The backends that take this precision, the fastest first, and how that is known."""
+    """Return the backends that support this precision, the fastest first, and the source of this order."""
     backends = _BACKENDS[dtype]
     if dtype != "float32":
-        # Before those that would compute in something else, or slowly.
+        # Backends that would compute in another precision, or slowly, come last.
         return sorted(backends, key=lambda each: not possible.computes(each, dtype).as_asked(dtype)), ""
     if all(backend in possible.speeds for backend in backends if not possible.why_not(backend, dtype)):
         timed = [backend for backend in backends if backend in possible.speeds]

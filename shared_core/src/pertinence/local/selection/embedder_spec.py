@@ -1,6 +1,6 @@
-"""From a name or a folder to an `EmbedderSpec`: an embedding model, as its modules describe it.
+"""Spec of an embedding model, built from the model's name or folder and the modules that it declares.
 
-Nothing here imports a runtime: it reads JSON, looks at file names, and asks the hub if need be.
+Nothing here imports a runtime. The functions read JSON, look at file names, and contact the hub if necessary.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from pertinence.options import Options
 __all__ = ["EmbedderSpec", "resolve"]
 
 _log = logging.getLogger(__name__)
-# Names under which releases of sentence-transformers have saved the settings of a Transformer.
+# Families in the file names (`sentence_..._config.json`) under which releases of sentence-transformers have
+# saved the settings of a Transformer.
 _FAMILIES = ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
-# Settings of a Transformer that change what it reads in ways that are not taken.
+# Settings of a Transformer that change its input in unsupported ways.
 _UNTAKEN = (
     "processing_kwargs",
     "processor_kwargs",
@@ -42,13 +43,13 @@ _UNTAKEN = (
 
 @dataclass(frozen=True, kw_only=True)
 class EmbedderSpec(ModelSpec):
-    """A model that reads one text and gives one vector.
+    """Spec of a model that reads one text and returns one vector.
 
     Attributes:
         chain: its modules.
-        truncate_dim: how many numbers of a vector its own settings keep; None keeps all.
-        prompts: by the role of a text, `query` or `document`, what stands before it.
-        lowercase: texts are lowercased, whatever the tokenizer does.
+        truncate_dim: number of values of a vector that its own settings keep; None keeps all.
+        prompts: prompt before a text, by the role of the text: `query` or `document`.
+        lowercase: True if texts are lowercased, whatever the tokenizer does.
     """
 
     chain: Chain
@@ -58,7 +59,7 @@ class EmbedderSpec(ModelSpec):
 
     @property
     def tokenizer(self) -> Path:
-        """The file of its tokenizer."""
+        """Path of its tokenizer file."""
         return self.chain.transformer / "tokenizer.json"
 
 
@@ -66,8 +67,8 @@ def resolve(options: Options) -> EmbedderSpec:
     """Find the embedding model that `options` names and decide how it runs.
 
     Raises:
-        ModelNotFoundError: it is nowhere; the message lists the places.
-        ModelError: what was found is no embedding model, lacks a file, or has a part that is not taken.
+        ModelNotFoundError: it was not found; the message lists the locations searched.
+        ModelError: the model is no embedding model, lacks a file, or has an unsupported part.
         MissingExtraError: it can only run on a backend that is not installed.
         OptionError: backend, device and dtype contradict each other.
     """
@@ -84,7 +85,7 @@ def resolve(options: Options) -> EmbedderSpec:
     own = read_object(transformer / "config.json")
     if own is None:
         raise ModelError(f"{name}: {transformer / 'config.json'} is missing")
-    # Who asks for a model's own code gets it: nothing is translated then.
+    # With trust_remote_code, the model's own code runs, so nothing is translated.
     native = None if options.trust_remote_code else _native(name, own)
     if native is not None and transformer != folder:
         raise ModelError(
@@ -131,7 +132,7 @@ def resolve(options: Options) -> EmbedderSpec:
 
 
 def _native(name: str, config: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The settings under which transformers loads this network; None if those it has will do."""
+    """Return the settings with which transformers loads this network; None if its own settings work."""
     return native_bilingual(name, config) or native_config(name, config)
 
 
@@ -152,8 +153,8 @@ def _transformer_settings(name: str, folder: Path) -> Mapping[str, Any]:
 
 
 def _prompts(saved: Mapping[str, Any]) -> dict[str, str]:
-    """What `encode_query` and `encode_document` of sentence-transformers would put before a text."""
-    # It takes a document's prompt by no other name ("passage", "corpus"), and no `default_prompt_name`
-    # either: its own empty prompts for both roles hide them.
+    """Return the prompts that `encode_query` and `encode_document` of sentence-transformers would use."""
+    # It ignores document prompts under other names ("passage", "corpus") and `default_prompt_name`, because
+    # its own empty prompts for both roles hide them.
     prompts = saved.get("prompts") or {}
     return {role: str(prompts.get(role) or "") for role in ("query", "document")}

@@ -1,6 +1,6 @@
-"""From a name, a folder or nothing to a `ModelSpec`: which files, what shape, which backend and why.
+"""Spec of a reranker, built from a name, a folder or the default: its files, settings, backend and precision.
 
-Nothing here imports a runtime: it reads JSON, looks at file names, and asks the hub if need be.
+Nothing here imports a runtime. The functions read JSON, look at file names, and contact the hub if necessary.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ __all__ = [
 ]
 
 Activation = Literal["sigmoid", "identity"]
-# Names under which exporters write a network, by what reads it and the precision it holds.
+# File names under which exporters write a network, by the backend that reads it and by its precision.
 _FILES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("onnx", "float32"): ("model.onnx", "onnx/model.onnx"),
     ("onnx", "int8"): ("model_int8.onnx",),
@@ -65,28 +65,29 @@ _FILES: Mapping[tuple[str, str], tuple[str, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
-    """What any room here needs to know of a model; each kind of model adds what is its own.
+    """Spec of a model, with the fields that every kind of model has. Subclasses add their own.
 
     Attributes:
-        name: the model as its user named it.
-        folder: where its files are.
-        config: its `config.json`, translated where transformers knows the model under other settings.
-        backend: what runs it.
-        dtype: the precision it is computed in.
-        device: the device that was asked for.
+        name: full name of the model, or its folder as the user named it.
+        folder: folder that contains its files.
+        config: its `config.json`, translated if transformers loads the model with other settings.
+        backend: backend that runs it.
+        dtype: precision that was chosen for it.
+        device: device that the options name.
         why: one sentence on the choice of backend and precision.
-        computed: what the backend computes in here where `dtype` is asked for. Known from the kind of
-            processor at first, and from the runtime once it has loaded the model.
-        files: the networks that it brings, by the backend that reads them and the precision they hold.
-        max_length: tokens of what it reads, special tokens included, when the user names no other limit.
-        positions: the most tokens that the model can read.
+        computed: precision that the backend really computes in here for this `dtype`. It is predicted from
+            the kind of processor at first, and reported by the runtime once it has loaded the model.
+        files: exported networks of the model, by the backend that reads them and by their precision.
+        max_length: default limit on the number of tokens of its input, including special tokens.
+        positions: largest number of tokens that the model can read.
         pad_id: token id of padding.
-        token_types: the model is told which tokens are the text's (BERT, ELECTRA, DeBERTa).
-        cut_left: texts are cut at their beginning.
-        int8_weights: the weights are stored in int8 and dequantised when the model is loaded.
-        options: what was asked for.
-        translated: `config` is not what the folder's `config.json` says.
-        card: what is promised of it, if its name is on a card.
+        token_types: True if the model takes token types, which mark the text's tokens (BERT, ELECTRA,
+            DeBERTa).
+        cut_left: True if texts are cut at their beginning.
+        int8_weights: True if the weights are stored in int8 and dequantized when the model is loaded.
+        options: options of the user.
+        translated: True if `config` differs from the folder's `config.json`.
+        card: model card with its name, if there is one.
     """
 
     name: str
@@ -110,19 +111,19 @@ class ModelSpec:
 
     @property
     def tokenizer(self) -> Path:
-        """The file of its tokenizer."""
+        """Path of its tokenizer file."""
         return self.folder / "tokenizer.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RerankerSpec(ModelSpec):
-    """A model that reads query and text together.
+    """Spec of a model that reads query and text together.
 
     Attributes:
-        num_labels: 1 or 2.
-        positive: which of them means relevance.
-        activation: what the model's own settings make of what it gives.
-        prompt: what the model's own settings put before every query.
+        num_labels: number of labels, 1 or 2.
+        positive: index of the label that means relevance.
+        activation: function that the model's own settings apply to its output.
+        prompt: text that the model's own settings put before every query.
     """
 
     num_labels: int
@@ -135,8 +136,8 @@ def resolve(options: Options) -> RerankerSpec:
     """Find the reranker that `options` names and decide how it runs.
 
     Raises:
-        ModelNotFoundError: it is nowhere; the message lists the places.
-        ModelError: what was found is not a reranker, or lacks a file.
+        ModelNotFoundError: it was not found; the message lists the locations searched.
+        ModelError: the model is not a reranker, or lacks a file.
         MissingExtraError: it can only run on a backend that is not installed.
         OptionError: backend, device and dtype contradict each other.
     """
@@ -149,7 +150,7 @@ def resolve(options: Options) -> RerankerSpec:
             f"{name}: {folder} holds no tokenizer.json, the file of a fast tokenizer; to write one: "
             "transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(folder)"
         )
-    # Who asks for a model's own code gets it: nothing is translated then.
+    # With trust_remote_code, the model's own code runs, so nothing is translated.
     native = None if options.trust_remote_code else native_config(name, config)
     config = dict(native or config)
     _check_architecture(name, folder, config)
@@ -189,10 +190,10 @@ def resolve(options: Options) -> RerankerSpec:
 
 
 def lower_precisions(options: Options) -> list[tuple[Backend, Dtype]]:
-    """What is faster than float32 and could run the reranker that `options` name, where it would run.
+    """Return the faster backends and precisions that can run the reranker in `options` on its device.
 
     Raises:
-        ModelNotFoundError: it is nowhere.
+        ModelNotFoundError: the reranker was not found.
     """
     _, folder = locate(options)
     possible = _possible(folder, options)
@@ -202,12 +203,13 @@ def lower_precisions(options: Options) -> list[tuple[Backend, Dtype]]:
 
 
 def pointless_precisions(options: Options) -> dict[tuple[Backend, Dtype], str]:
-    """Forms that could run here and are not worth judging, each with the reason.
+    """Return backends and precisions that can run here but are not worth judging, each with the reason.
 
-    On this processor they are computed in another precision, or more slowly than float32.
+    On this processor they compute in another precision, or more slowly than float32. The result is empty if
+    the model runs on a GPU.
 
     Raises:
-        ModelNotFoundError: the model that `options` name is nowhere.
+        ModelNotFoundError: the model that `options` name was not found.
     """
     _, folder = locate(options)
     possible = _possible(folder, options)
@@ -218,10 +220,10 @@ def pointless_precisions(options: Options) -> dict[tuple[Backend, Dtype], str]:
 
 
 def exact_backends(options: Options) -> list[Backend]:
-    """Backends that could run the reranker that `options` name in float32 on the CPU.
+    """Return the backends that can run the reranker in `options` in float32 on the CPU.
 
     Raises:
-        ModelNotFoundError: it is nowhere.
+        ModelNotFoundError: the reranker was not found.
     """
     _, folder = locate(options)
     possible = _possible(folder, options)
@@ -229,19 +231,19 @@ def exact_backends(options: Options) -> list[Backend]:
 
 
 def torch_installed() -> bool:
-    """Whether the torch backend could be opened, without importing it."""
+    """Check whether the torch backend is installed, without importing it."""
     return {"torch", "sentence_transformers"} <= installed()
 
 
 def own_networks(folder: Path) -> dict[tuple[str, str], Path]:
-    """The networks that a folder brings, by the backend that reads them and the precision they hold."""
+    """Return the exported networks in a folder, by the backend that reads them and by their precision."""
     files = ((kind, folder / name) for kind, names in _FILES.items() for name in names)
-    # The first of several names counts, so that one goes in last.
+    # If several names exist, the first one is used, so it is inserted last.
     return dict(reversed([(kind, file) for kind, file in files if file.is_file()]))
 
 
 def installed() -> frozenset[str]:
-    """The import names of what is installed, of what a choice of backend depends on."""
+    """Return the import names of the installed packages that the choice of a backend depends on."""
     names = ("torch", "sentence_transformers", "openvino", "onnx", "onnxscript")
     return frozenset(name for name in names if find_spec(name) is not None)
 
@@ -287,7 +289,7 @@ def _reads_chats(folder: Path) -> bool:
 
 
 def _max_length(folder: Path, tokenizer: Mapping[str, Any], positions: int, promised: Card | None) -> int:
-    """What the model's card says, or else its files."""
+    """Return the limit from the model card, or from the model's files if it has no card."""
     if promised is not None:
         return min(promised.max_length, positions)
     sentence_config = read_object(folder / "sentence_bert_config.json") or {}
@@ -296,7 +298,7 @@ def _max_length(folder: Path, tokenizer: Mapping[str, Any], positions: int, prom
 
 
 def _saved_settings(folder: Path) -> Mapping[str, Any]:
-    """What sentence-transformers saved beside a cross-encoder, where it would read it itself."""
+    """Return the settings that sentence-transformers saved with a cross-encoder, if it would read them."""
     saved = read_object(folder / "config_sentence_transformers.json") or {}
     whole = (folder / "modules.json").is_file() and saved.get("model_type") == "CrossEncoder"
     return saved if whole else {}
@@ -307,7 +309,7 @@ def _prompt(saved: Mapping[str, Any]) -> str:
 
 
 def _activation(saved: Mapping[str, Any], config: Mapping[str, Any], labels: int) -> Activation:
-    """What sentence-transformers would apply, by its own order of places to look."""
+    """Return the activation that sentence-transformers would apply; the search order is the same as there."""
     declared = (
         saved.get("activation_fn")
         or (config.get("sentence_transformers") or {}).get("activation_fn")

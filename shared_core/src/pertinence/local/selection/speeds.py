@@ -1,7 +1,7 @@
-"""Measured speeds: how long each backend takes in float32, for one model on this processor.
+"""Measured speeds: the time that each backend takes in float32, for one model on this processor.
 
-`pertinence tune` measures them and keeps them in the cache folder. They count for the very same weights,
-processor, number of threads and versions of the runtimes.
+`pertinence tune` measures them and keeps them in the cache folder. They are valid only for exactly the same
+weights, processor, number of threads and versions of the runtimes.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _FOLDER = "speeds"
 
 
 def measured(folder: Path, chosen: str | None = None) -> dict[str, float]:
-    """Seconds that each backend took for the same texts, the fastest first; empty if none was measured here.
+    """Return the seconds of each backend for the same texts, the fastest first; empty if none was measured.
 
     Args:
         folder: the model's folder.
-        chosen: the user's cache folder, if one was named.
+        chosen: the user's cache folder, if one was given.
     """
-    # Before any hashing: most models were never measured.
+    # Check this before any hashing, because most models were never measured.
     if not (cache_folder(chosen) / _FOLDER).is_dir():
         return {}
     file = _file(fingerprint(folder, chosen), chosen)
@@ -50,7 +50,7 @@ def measured(folder: Path, chosen: str | None = None) -> dict[str, float]:
 
 
 def store(folder: Path, seconds: Mapping[str, float], chosen: str | None = None) -> Path | None:
-    """Keep what was measured, in the place of what was; None where the cache folder cannot be written."""
+    """Store the measured seconds in place of earlier ones; return the file, or None if writing fails."""
     file = _file(fingerprint(folder, chosen), chosen)
     content: dict[str, Any] = {
         "backends": {

@@ -1,6 +1,6 @@
-"""Stored verdicts: which faster precisions of a model were measured to rank as float32 does, and where.
+"""Stored verdicts of the gate, which says for a processor whether a faster precision ranks as float32 does.
 
-They are the JSON form of the gate's reports: shipped in the model's folder, or kept in the cache folder.
+They are the JSON form of the gate's reports. They are in the model's folder or in the cache folder.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ _RUNTIMES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What the gate said of one backend and precision of one model on one processor.
+    """Verdict of the gate on one backend and precision of one model on one processor.
 
     Attributes:
-        fingerprint: the model (see `pertinence.local.files.fingerprint`).
-        backend: what ran it.
-        dtype: the precision it was run in.
-        judged: the gate could tell; it cannot for weights that were never trained.
-        passed: it ranks as float32 does, within the limits of the report.
-        lowered: the limits that were laxer than the gate's own.
-        speed_ratio: how many times as fast as the reference it was, if that was measured.
-        processor: where it was measured.
-        runtimes: versions of what ran it, by package.
+        fingerprint: fingerprint of the model (see `pertinence.local.files.fingerprint`).
+        backend: backend that ran it.
+        dtype: precision in which it ran.
+        judged: True if the gate could decide; it cannot for weights that were never trained.
+        passed: True if it ranks as float32 does, within the limits of the report.
+        lowered: limits that were less strict than the gate's own.
+        speed_ratio: speed divided by the speed of the reference; None if it was not measured.
+        processor: processor on which it was measured.
+        runtimes: versions of the packages that ran it, by package.
         report: the whole report, as JSON data.
     """
 
@@ -58,10 +58,10 @@ class Verdict:
 
     @classmethod
     def of(cls, report: Mapping[str, Any]) -> Verdict:
-        """The verdict of a report.
+        """Build the verdict of a report.
 
         Raises:
-            ValueError: it is no report of the gate.
+            ValueError: it is not a report of the gate.
         """
         try:
             instructions = report["processor"]["instructions"]
@@ -86,20 +86,21 @@ class Verdict:
 
 
 def passed(folder: Path, chosen: str | None = None, where: Processor | None = None) -> list[Verdict]:
-    """What may be run in place of float32 for the model in this folder, here; the fastest first.
+    """Return the verdicts that allow a precision other than float32 for this model here, the fastest first.
 
-    A verdict of the user's own cache counts for this very processor and these versions of the runtimes,
-    whatever it says; where there is none, the one that the model brings counts for every processor with
-    the instructions that it names, as far as its precision uses them, if it was judged by the gate's own
-    limits. A model may bring verdicts of several processors: of those that count, the one that names the most
-    instructions says whether it passed. Float32 needs no verdict.
+    A verdict in the user's own cache is valid only for exactly this processor and these versions of the
+    runtimes. It overrides a verdict from the model's folder, whether it passed or not. A verdict from the
+    model's folder must have been judged by the gate's own limits. It is valid for every processor that has
+    the instructions it names, as far as its precision uses them. A model's folder may hold verdicts for
+    several processors. Of the valid ones, the one for exactly this processor decides, or else the one that
+    names the most instructions. Float32 needs no verdict.
 
     Args:
         folder: the model's folder.
-        chosen: the user's cache folder, if one was named.
-        where: what is to compute; this machine's CPU if nothing else is named.
+        chosen: the user's cache folder, if one was given.
+        where: processor that is to run the model; None is this machine's CPU.
     """
-    # Before any hashing: most models have no verdicts at all.
+    # Check this before any hashing, because most models have no verdicts at all.
     shipped = list(_read(folder / GATE_FILE))
     if not shipped and not (cache_folder(chosen) / _FOLDER).is_dir():
         return []
@@ -112,7 +113,7 @@ def passed(folder: Path, chosen: str | None = None, where: Processor | None = No
         and verdict.judged
         and here.computes_like(verdict.processor, verdict.dtype)
     ]
-    # The nearest processor's last.
+    # The verdict for the most similar processor comes last, so that it overwrites the others.
     counting.sort(
         key=lambda verdict: (verdict.processor == here, len(verdict.processor.used_in(verdict.dtype)))
     )
@@ -129,13 +130,14 @@ def passed(folder: Path, chosen: str | None = None, where: Processor | None = No
 
 
 def store(report: Mapping[str, Any], chosen: str | None = None) -> Path | None:
-    """Keep a report's verdict in the cache folder, in the place of an older one of the same kind.
+    """Store a report's verdict in the cache folder, in place of an older one of the same kind.
 
-    Each kind (model, backend, precision, processor, versions) has a file of its own, so two processes that
-    store at once lose nothing of each other's. None where the folder cannot be written, which is logged.
+    Each kind (model, backend, precision, processor, versions) has its own file, so two processes that store
+    verdicts at once do not overwrite each other's. Return the file. If the folder cannot be written, log a
+    warning and return None.
 
     Raises:
-        ValueError: it is no report of the gate.
+        ValueError: it is not a report of the gate.
     """
     verdict = Verdict.of(report)
     kind = json.dumps([str(verdict.processor), sorted(verdict.runtimes.items())])
@@ -151,7 +153,10 @@ def store(report: Mapping[str, Any], chosen: str | None = None) -> Path | None:
 
 
 def runtimes_of(backend: str) -> dict[str, str]:
-    """Installed versions of what this backend computes with, and of Pertinence, which prepares it."""
+    """Return the versions of the packages that this backend computes with, and of Pertinence.
+
+    Pertinence counts because it prepares the models.
+    """
     found = {}
     for package in ("pertinence", *_RUNTIMES.get(backend, ())):
         try:
@@ -166,7 +171,7 @@ def _place(of: str, chosen: str | None) -> Path:
 
 
 def _read(file: Path) -> Iterator[Verdict]:
-    """The verdicts of a file; one that cannot be read is told once and then has none."""
+    """Yield the verdicts in a file; if it cannot be read, warn once and yield none."""
     try:
         reports = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(reports, list):
