@@ -15,7 +15,7 @@ import pytest
 from pertinence import Reranker
 from pertinence.gate import GateReport
 from pertinence.local.files.fingerprint import fingerprint
-from pertinence.local.machine.precisions import computed
+from pertinence.local.machine.precisions import effective_precision
 from pertinence.local.machine.processor import processor
 from pertinence.local.selection.reranker_spec import resolve, torch_installed
 from pertinence.local.selection.verdicts import passed
@@ -86,7 +86,7 @@ def test_an_int8_form_is_written_and_this_machine_then_runs_the_model_so(
 ) -> None:
     pytest.importorskip("openvino", reason="the openvino backend needs the extra 'openvino'")
     output = tmp_path / "out"
-    here = computed("openvino", "int8", processor())
+    here = effective_precision("openvino", "int8", processor())
     # It may well be just beyond a limit on another processor, which is not what is asked here.
     ended = command(
         *("export", "--to", "openvino", "--dtype", "int8", "--output", str(output)),

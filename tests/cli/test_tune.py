@@ -16,7 +16,7 @@ import pytest
 from pertinence.cli import judging
 from pertinence.errors import ModelError
 from pertinence.gate import GateReport, Limits, built_in
-from pertinence.local.machine.precisions import Computed
+from pertinence.local.machine.precisions import EffectivePrecision
 from pertinence.local.machine.processor import Processor
 from pertinence.local.selection import reranker_spec
 from pertinence.local.selection.reranker_spec import exact_backends, lower_precisions, resolve
@@ -126,7 +126,7 @@ def test_a_form_that_computes_in_another_precision_is_not_judged(
 ) -> None:
     """Its verdict would speak for a precision that did not run."""
     spec = resolve(Options(model=str(model), dtype="float32", device="cpu"))
-    replaced = Computed(dtype="float32", why="this processor has no bfloat16 products")
+    replaced = EffectivePrecision(dtype="float32", why="this processor has no bfloat16 products")
     judged = replace(spec, backend="openvino", dtype="bfloat16", computed=replaced)
 
     @contextmanager

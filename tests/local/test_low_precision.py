@@ -13,7 +13,7 @@ from pertinence import Reranker
 from pertinence.errors import ModelError, ScoreError
 from pertinence.local.batches.batching import Pair
 from pertinence.local.files.fingerprint import fingerprint
-from pertinence.local.machine.precisions import computed
+from pertinence.local.machine.precisions import effective_precision
 from pertinence.local.machine.processor import processor
 from pertinence.local.selection.verdicts import runtimes_of, store
 from pertinence.local.serving.reranker_model import RerankerModel
@@ -74,7 +74,7 @@ def test_a_runtime_that_fails_in_a_precision_that_nobody_asked_for_is_sent_back_
 ) -> None:
     """As OpenVINO 2026.4 does now and then, in a network that it compiled for a processor with AMX."""
     pytest.importorskip("openvino")
-    if computed("openvino", "bfloat16", processor()).dtype != "bfloat16":
+    if effective_precision("openvino", "bfloat16", processor()).dtype != "bfloat16":
         pytest.skip("this processor has no bfloat16 products, so OpenVINO runs nothing in it (precision.md)")
     from pertinence.local.runtimes.openvino import OpenvinoBackend
 

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from pertinence import Reranker
 from pertinence.agreement import drift_over_spread
 from pertinence.local.files.weights import write_float32
-from pertinence.local.machine.precisions import computed
+from pertinence.local.machine.precisions import effective_precision
 from pertinence.local.machine.processor import processor
 from pertinence.local.selection.reranker_spec import resolve
 from pertinence.options import Options
@@ -76,7 +76,7 @@ def test_a_low_precision_moves_logits_by_less_than_its_bound(
         return
     # A processor without such products, where OpenVINO computes in float32 (test_precisions.py).
     assert (backend, ranking.dtype) == ("openvino", "float32")
-    assert computed("openvino", dtype, processor()).dtype == "float32"
+    assert effective_precision("openvino", dtype, processor()).dtype == "float32"
     # Of int8 the weights remain, rounded.
     assert drift < (1e-3 if dtype == "bfloat16" else LOW_PRECISION[backend, dtype])
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from pertinence import Reranker
-from pertinence.local.machine.precisions import Backend, Dtype, computed
+from pertinence.local.machine.precisions import Backend, Dtype, effective_precision
 from pertinence.local.machine.processor import Processor, processor
 from support.texts import QUERY, passages
 
@@ -53,7 +53,7 @@ TEXTS = passages(12)
 @pytest.mark.parametrize(("backend", "dtype"), ELSEWISE)
 def test_each_kind_of_processor(backend: Backend, dtype: Dtype, kind: str) -> None:
     slow, in_float32 = ELSEWISE[backend, dtype]
-    found = computed(backend, dtype, Processor(name=kind, instructions=KINDS[kind]))
+    found = effective_precision(backend, dtype, Processor(name=kind, instructions=KINDS[kind]))
     assert found.slow == (kind in slow)
     assert found.dtype == ("float32" if kind in in_float32 else dtype)
     assert found.as_asked(dtype) == (kind not in slow | in_float32)
@@ -64,17 +64,17 @@ def test_each_kind_of_processor(backend: Backend, dtype: Dtype, kind: str) -> No
 @pytest.mark.parametrize("backend", ["torch", "onnx", "openvino"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_float32_is_float32_everywhere(backend: Backend, kind: str) -> None:
-    found = computed(backend, "float32", Processor(name=kind, instructions=KINDS[kind]))
+    found = effective_precision(backend, "float32", Processor(name=kind, instructions=KINDS[kind]))
     assert (found.dtype, found.slow, found.why) == ("float32", False, "")
 
 
 def test_int8_on_onnxruntime_says_that_it_widens() -> None:
-    found = computed("onnx", "int8", Processor(name="AVX2", instructions=KINDS["AVX2"]))
+    found = effective_precision("onnx", "int8", Processor(name="AVX2", instructions=KINDS["AVX2"]))
     assert found.why == "this processor has no int8 products, so they are widened to 16 bits first"
 
 
 def test_where_the_system_tells_nothing_the_precision_is_taken_at_its_word() -> None:
-    found = computed("openvino", "bfloat16", Processor(name="unknown", instructions=None))
+    found = effective_precision("openvino", "bfloat16", Processor(name="unknown", instructions=None))
     assert found.as_asked("bfloat16")
 
 
@@ -85,7 +85,7 @@ def test_a_ranking_says_what_was_computed_in(dtype: Dtype) -> None:
         pytest.importorskip("onnx")
     with Reranker(backend="openvino", dtype=dtype) as reranker:
         ranking = reranker.rank(QUERY, TEXTS)
-    assert ranking.dtype == computed("openvino", dtype, processor()).dtype
+    assert ranking.dtype == effective_precision("openvino", dtype, processor()).dtype
 
 
 def test_nothing_computed_has_no_precision() -> None:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from pertinence.local.machine.processor import Processor
 
-__all__ = ["Backend", "Computed", "Dtype", "computed"]
+__all__ = ["Backend", "Dtype", "EffectivePrecision", "effective_precision"]
 
 Backend = Literal["torch", "onnx", "openvino"]
 Dtype = Literal["float32", "bfloat16", "float16", "int8"]
@@ -28,7 +28,7 @@ _PRODUCTS: Mapping[Dtype, frozenset[str]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Computed:
+class EffectivePrecision:
     """Precision that a backend really computes in.
 
     Attributes:
@@ -46,7 +46,7 @@ class Computed:
         return self.dtype == dtype and not self.slow
 
 
-def computed(backend: Backend, dtype: Dtype, processor: Processor) -> Computed:
+def effective_precision(backend: Backend, dtype: Dtype, processor: Processor) -> EffectivePrecision:
     """Return the precision that `backend` really computes in on the CPU if `dtype` is requested.
 
     If the system does not report the processor's instructions, this is `dtype`. The runtime may report
@@ -54,12 +54,12 @@ def computed(backend: Backend, dtype: Dtype, processor: Processor) -> Computed:
     """
     has = None if processor.instructions is None else frozenset(processor.instructions)
     if has is None or dtype == "float32" or has & _PRODUCTS[dtype]:
-        return Computed(dtype=dtype)
+        return EffectivePrecision(dtype=dtype)
     lacking = f"this processor has no {dtype} products"
     if dtype == "int8":
         if backend == "openvino":
-            return Computed(dtype="float32", why=f"{lacking}, so OpenVINO turns the weights back")
-        return Computed(dtype=dtype, why=f"{lacking}, so they are widened to 16 bits first")
+            return EffectivePrecision(dtype="float32", why=f"{lacking}, so OpenVINO turns the weights back")
+        return EffectivePrecision(dtype=dtype, why=f"{lacking}, so they are widened to 16 bits first")
     if backend == "openvino" and "avx512f" not in has:
-        return Computed(dtype="float32", why=lacking)
-    return Computed(dtype=dtype, slow=True, why=f"{lacking} and imitates them")
+        return EffectivePrecision(dtype="float32", why=lacking)
+    return EffectivePrecision(dtype=dtype, slow=True, why=f"{lacking} and imitates them")

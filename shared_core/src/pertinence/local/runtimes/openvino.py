@@ -11,7 +11,7 @@ from pertinence.errors import MissingExtraError, ModelError
 from pertinence.local.batches.batching import Batch
 from pertinence.local.files.cache import compiled_folder
 from pertinence.local.machine.cores import cores
-from pertinence.local.machine.precisions import Dtype, computed
+from pertinence.local.machine.precisions import Dtype, effective_precision
 from pertinence.local.machine.processor import processor
 from pertinence.local.runtimes.conversion.networks import network_file
 from pertinence.local.runtimes.inputs import read_by
@@ -102,7 +102,7 @@ def _axes(output: Any) -> int:
 
 def _hint(dtype: Dtype) -> str:
     """The precision of everything that is not a product of int8, in OpenVINO's words."""
-    if dtype == "int8" and not computed("openvino", "bfloat16", processor()).as_asked("bfloat16"):
+    if dtype == "int8" and not effective_precision("openvino", "bfloat16", processor()).as_asked("bfloat16"):
         # Imitated bfloat16 took 15 times as long as float32.
         return "f32"
     return _PRECISION[dtype]

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from pertinence.errors import MissingExtraError, OptionError
 from pertinence.local.machine.devices import check_device
-from pertinence.local.machine.precisions import Backend, Computed, Dtype, computed
+from pertinence.local.machine.precisions import Backend, Dtype, EffectivePrecision, effective_precision
 from pertinence.local.machine.processor import Processor
 from pertinence.options import Options
 
@@ -81,7 +81,7 @@ class Choice:
     backend: Backend
     dtype: Dtype
     why: str
-    computed: Computed
+    computed: EffectivePrecision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,9 +108,9 @@ class Possible:
     processor: Processor = _UNKNOWN
     speeds: Mapping[str, float] = field(default_factory=dict)
 
-    def computes(self, backend: Backend, dtype: Dtype) -> Computed:
+    def computes(self, backend: Backend, dtype: Dtype) -> EffectivePrecision:
         """Return the precision that a backend computes in on this processor if `dtype` is requested."""
-        return computed(backend, dtype, self.processor)
+        return effective_precision(backend, dtype, self.processor)
 
     def worth_judging(self, backend: Backend, dtype: Dtype) -> bool:
         """Check whether a backend can run here and really computes in this precision, at a useful speed."""
@@ -184,7 +184,7 @@ def _choice(options: Options, possible: Possible, backend: Backend, dtype: Dtype
     on_cpu = options.device == "cpu" or backend != "torch"
     if options.device == "auto":
         on_cpu = on_cpu or possible.accelerator is None
-    done = possible.computes(backend, dtype) if on_cpu else Computed(dtype=dtype)
+    done = possible.computes(backend, dtype) if on_cpu else EffectivePrecision(dtype=dtype)
     return Choice(backend=backend, dtype=dtype, why=why, computed=done)
 
 

@@ -25,7 +25,7 @@ from pertinence.local.files.settings import (
     wants_token_types,
 )
 from pertinence.local.machine.devices import accelerator
-from pertinence.local.machine.precisions import Computed
+from pertinence.local.machine.precisions import EffectivePrecision
 from pertinence.local.machine.processor import card, processor
 from pertinence.local.selection import speeds, verdicts
 from pertinence.local.selection.choice import (
@@ -97,7 +97,7 @@ class ModelSpec:
     dtype: Dtype
     device: str
     why: str
-    computed: Computed
+    computed: EffectivePrecision
     files: Mapping[tuple[str, str], Path]
     max_length: int
     positions: int

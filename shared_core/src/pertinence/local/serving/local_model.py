@@ -16,7 +16,7 @@ from pertinence.errors import ModelError
 from pertinence.local.batches.batching import Batch, Pair, pad
 from pertinence.local.batches.packing import Packed, pack
 from pertinence.local.files.cache import warn_once
-from pertinence.local.machine.precisions import Computed
+from pertinence.local.machine.precisions import EffectivePrecision
 from pertinence.local.runtimes.backend import Backend
 from pertinence.local.runtimes.running import Collect, Rows, Running, all_finite, as_running, last_line
 from pertinence.local.selection.reranker_spec import ModelSpec, torch_installed
@@ -179,7 +179,7 @@ class LocalModel(ABC, Generic[S, E]):
         spec = self.spec
         if running.computes != spec.computed.dtype:
             why = spec.computed.why or "so its runtime says"
-            spec = self._settle(computed=Computed(dtype=running.computes, why=why))
+            spec = self._settle(computed=EffectivePrecision(dtype=running.computes, why=why))
         if spec.computed.dtype != spec.dtype:
             warn_once(
                 f"{spec.name} computes in {spec.computed.dtype} on {spec.backend}, where "
@@ -231,7 +231,7 @@ class LocalModel(ABC, Generic[S, E]):
 
     def _settle(self, **changes: Any) -> S:
         if "dtype" in changes:
-            changes["computed"] = Computed(dtype=changes["dtype"])
+            changes["computed"] = EffectivePrecision(dtype=changes["dtype"])
         with self._finding:
             assert self._spec is not None
             self._spec = replace(self._spec, **changes)
