@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from benchmarks.models import Model
 from benchmarks.processes import Worker, WorkerError
+from pertinence.local.machine.precisions import Backend, Dtype, effective_precision
+from pertinence.local.machine.processor import processor
 
 __all__ = ["AUTO", "ENGINES", "OURS", "PREDICT", "Engine", "Fleet", "fleet", "products"]
 
@@ -109,6 +111,8 @@ class Fleet:
 def fleet(model: Model, engines: Iterable[Engine]) -> Iterator[Fleet]:
     """Open them one after the other; those that cannot be opened are left out.
 
+    So are those whose precision this processor lacks: what ran would be another one, or an imitation of it.
+
     Raises:
         WorkerError: the peer that all are held against cannot be opened.
     """
@@ -118,6 +122,9 @@ def fleet(model: Model, engines: Iterable[Engine]) -> Iterator[Fleet]:
     why = ""
     with ExitStack() as stack:
         for engine in engines:
+            if engine.kernel is not None and (lacking := _lacking(engine.kernel)):
+                left_out[engine.name] = lacking
+                continue
             try:
                 workers[engine] = stack.enter_context(_opened(engine, model))
             except WorkerError as error:
@@ -130,6 +137,13 @@ def fleet(model: Model, engines: Iterable[Engine]) -> Iterator[Fleet]:
                 why = how["why"]
             kernels[engine] = engine.kernel or (how["backend"], how["dtype"])
         yield Fleet(workers=workers, kernels=kernels, why=why, left_out=left_out)
+
+
+def _lacking(kernel: Kernel) -> str:
+    """Why this processor does not compute in the precision of a kernel; empty if it does."""
+    backend, dtype = cast(Backend, kernel[0]), cast(Dtype, kernel[1])
+    found = effective_precision(backend, dtype, processor())
+    return "" if found.as_asked(dtype) else found.why
 
 
 @contextmanager

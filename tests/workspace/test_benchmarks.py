@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 from benchmarks import __main__ as command
+from benchmarks import engines
 from benchmarks.__main__ import TABLES
 from benchmarks.clock import Times, taking_turns
 from benchmarks.docs import PAGE, replaced, write_docs
@@ -22,6 +23,8 @@ from benchmarks.processes import Worker, WorkerError
 from benchmarks.products import FLOPS
 from benchmarks.report import Report, Table
 from tokenizers import Tokenizer
+
+from pertinence.local.machine.processor import Processor
 
 TOY = "tests.workspace.toy_contender"
 
@@ -266,3 +269,11 @@ def test_what_was_not_measured_is_a_missed_target() -> None:
         "float32: share of its runtime's own product": ("80% (ours, torch float32)", True),
         "bfloat16: share of its runtime's own product": ("not measured", False),
     }
+
+
+def test_an_engine_whose_precision_the_processor_lacks_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its figures would be those of another precision, or of an imitation."""
+    older = Processor(name="older", instructions=("avx2", "fma"))
+    monkeypatch.setattr(engines, "processor", lambda: older)
+    lacking = {kernel for engine in engines.ENGINES if (kernel := engine.kernel) and engines._lacking(kernel)}
+    assert lacking == {("torch", "bfloat16"), ("openvino", "bfloat16"), ("openvino", "int8")}
