@@ -1,6 +1,6 @@
-"""The command `pertinence`: one file per subcommand, and what they share.
+"""Command line tool `pertinence`: one module per subcommand, and shared helpers.
 
-A subcommand is a module with a `SUMMARY`, `add_arguments` and `run`; it is listed in `COMMANDS`.
+A subcommand is a module with a `SUMMARY`, `add_arguments` and `run`. `COMMANDS` lists the subcommands.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _CLOSED_PIPE = 128 + 13
 
 
 class Command(Protocol):
-    """What the module of a subcommand offers."""
+    """Interface that the module of a subcommand implements."""
 
     SUMMARY: str
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare its arguments."""
+        """Add the subcommand's arguments to the parser."""
 
     def run(self, arguments: argparse.Namespace) -> int:
-        """Do the work; the exit status."""
+        """Run the subcommand and return the exit status."""
 
 
 COMMANDS: Mapping[str, Command] = {
@@ -46,10 +46,10 @@ COMMANDS: Mapping[str, Command] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and give its exit status.
+    """Run the command line and return its exit status.
 
-    0 is success, 2 an error of `PertinenceError` or a wrong argument, 130 an interruption, 141 a reader
-    that went away (as with `| head`).
+    The status is 0 for success, 2 for a `PertinenceError` or a wrong argument, 130 for an interruption, and
+    141 if the reader of the output closed the pipe (as with `| head`).
     """
     name = "pertinence"
     try:
@@ -63,16 +63,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
-        # What is still buffered must not be tried again when the interpreter ends.
+        # The interpreter must not try to write the buffered output again when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _CLOSED_PIPE
-    except SystemExit as stop:  # argparse: help was shown, or an argument is wrong
+    except SystemExit as stop:  # argparse has shown the help or found a wrong argument
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     return status
 
 
 def _choose(argv: Sequence[str] | None) -> tuple[str, list[str]]:
-    """The subcommand and the arguments after it."""
+    """Return the name of the subcommand and the arguments that follow it."""
     width = max(map(len, COMMANDS))
     parser = argparse.ArgumentParser(
         prog="pertinence",
@@ -93,7 +93,7 @@ def _choose(argv: Sequence[str] | None) -> tuple[str, list[str]]:
 def _run(name: str, command: Command, arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog=name, description=command.SUMMARY, allow_abbrev=False)
     command.add_arguments(parser)
-    # Intermixed, so that options may stand between a query and its documents.
+    # Parse intermixed, so that options may come between a query and its documents.
     return command.run(parser.parse_intermixed_args(arguments))
 
 

@@ -1,4 +1,4 @@
-"""`pertinence doctor`: what is installed, and how a model would run here, or what a server is, and why."""
+"""`pertinence doctor`: report what is installed, how a model would run here and why, or what a server is."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _CHOICES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `pertinence doctor`."""
+    """Add the arguments of `pertinence doctor` to the parser."""
     parser.add_argument(
         "model",
         metavar="MODEL",
@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the report; a model that cannot run is told in it, and is then an error."""
+    """Print the report; if the model or server does not work, the report says so and an error is raised."""
     report: dict[str, Any] = {
         "python": f"{platform.python_version()} on {platform.platform()}",
         "packages": {name: _version(name) for name in _PACKAGES},
@@ -167,7 +167,7 @@ def _processor() -> dict[str, Any]:
 
 
 def _readable(report: dict[str, Any]) -> Iterator[str]:
-    """The report as indented lines."""
+    """Format the report as indented lines."""
     for name, value in report.items():
         title = name.replace("_", " ")
         if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""`pertinence embed`: one vector per text, as JSON lines or as an array of numpy."""
+"""`pertinence embed`: write one vector per text, as JSON lines or as a numpy array."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ __all__ = ["SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "turn texts into vectors"
 
-# Enough to fill many batches, and little to hold: texts at a time, and characters after which no more come.
+# Limits of a chunk, in texts and in characters: enough to fill many batches, and little enough for memory.
 _TEXTS = 1024
 _CHARACTERS = 4_000_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `pertinence embed`."""
+    """Add the arguments of `pertinence embed` to the parser."""
     add_passage_arguments(parser)
     parser.add_argument(
         "--query",
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Embed chunk by chunk, write, and tell on standard error what had to be done to the texts."""
+    """Embed and write the texts chunk by chunk, then report on standard error how texts were changed."""
     options = embedder_options_of(arguments)
     passages = passages_of(arguments)
     from pertinence.cli.vectors import open_writer
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 @contextmanager
 def _cuts_untold() -> Iterator[None]:
-    """Inside, the log does not tell of cut texts: the command does so itself, once and in numbers."""
+    """Silence the log's warnings about truncated texts: the command itself reports their number, once."""
     logger = logging.getLogger("pertinence.embedder")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -91,7 +91,7 @@ def _cuts_untold() -> Iterator[None]:
 
 
 def _chunks(passages: Iterator[Passage], most: int) -> Iterator[list[Passage]]:
-    """The texts in pieces of at most so many, and small enough to hold."""
+    """Yield the texts in chunks of at most `most` texts, each small enough for memory."""
     while chunk := list(_chunk(passages, most)):
         yield chunk
 

@@ -1,4 +1,7 @@
-"""`pertinence evaluate`: how well models rank judged candidates, with intervals, tests and a report."""
+"""`pertinence evaluate`: measure how well models rank judged candidates, and write a report.
+
+The report contains confidence intervals and significance tests.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +27,12 @@ __all__ = ["SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "measure how well models rank judged candidates, with intervals, tests and a report"
 
-# What is the same for every model on this machine; an embedder has its own limit and its own backend.
+# Options that all local models share. An embedder has its own length limit and its own backend.
 _SHARED = ("device", "batch_tokens", "trust_remote_code", "cache_folder", "local_files_only")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate, and print the table or the JSON."""
+    """Run the evaluation, and print a table or JSON."""
     from pertinence.evaluation.html import page
     from pertinence.evaluation.protocols import protocol_named, published
     from pertinence.evaluation.report import Report
@@ -65,7 +68,7 @@ def _evaluated(
     collection: Collection,
     names: Mapping[str, str],
 ) -> Results:
-    """One collection, with systems of its own: they are closed when they have ranked it."""
+    """Evaluate one collection with its own set of systems, because an evaluation closes its systems."""
     from pertinence.evaluation import EmbedderSystem, Evaluation, RerankerSystem, slug
     from pertinence.evaluation.protocols import published
 
@@ -93,13 +96,13 @@ def _evaluated(
         return evaluation.run(
             [*rerankers, *embedders],
             first_stage=_first_stage(arguments, collection, embedders),
-            # The candidates of a protocol are given: there is nothing to retrieve.
+            # A protocol defines the candidates, so there is nothing to retrieve.
             retrieval=[] if protocol is not None or arguments.no_retrieval else embedders,
         )
 
 
 def _plan(arguments: argparse.Namespace, protocol: Protocol | None) -> Plan:
-    """The protocol's, or the default; changed by what was given."""
+    """Return the protocol's plan or the default plan, with the changes that the arguments ask for."""
     from pertinence.evaluation import Plan
     from pertinence.evaluation.measures import parse_measures
 
@@ -115,7 +118,7 @@ def _plan(arguments: argparse.Namespace, protocol: Protocol | None) -> Plan:
 
 
 def _collections(arguments: argparse.Namespace, protocol: Protocol | None) -> Iterator[Collection]:
-    """Opened one by one, as they are come to."""
+    """Open the collections, one at a time while the caller iterates."""
     from pertinence.evaluation import open_data, open_files
 
     run = None if arguments.run is None else Path(arguments.run)
@@ -153,13 +156,13 @@ def _first_stage(
 
 
 def _models(arguments: argparse.Namespace) -> list[str]:
-    """The rerankers; the embedded default where nothing at all is named."""
+    """Return the rerankers to evaluate: the embedded model if no model at all is named."""
     models = list(dict.fromkeys(arguments.models))
     return models or ([] if arguments.embedders else [DEFAULT])
 
 
 def _names(models: Sequence[str]) -> dict[str, str]:
-    """What each model is called in the report: no folder of anybody's, and no name twice."""
+    """Return each model's name in the report: without local paths and without duplicates."""
     names: dict[str, str] = {}
     for model in models:
         given, _, rest = model.rpartition("=")

@@ -1,4 +1,4 @@
-"""The arguments of `pertinence evaluate`."""
+"""Arguments of `pertinence evaluate`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pertinence.cli.flags import add_options
 
 __all__ = ["DEFAULT", "FILES", "add_arguments"]
 
-# The embedded model's name on the command line.
+# Name of the embedded model on the command line.
 DEFAULT = "default"
-# What a collection is made of, where no folder is named.
+# Files of a collection, for use without a data folder.
 FILES = ("corpus", "queries", "qrels")
 _OPTIONS = (
     *("query_prefix", "query_suffix", "document_prefix", "document_suffix"),
@@ -21,7 +21,7 @@ _OPTIONS = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `pertinence evaluate`."""
+    """Add the arguments of `pertinence evaluate` to the parser."""
     parser.add_argument(
         "models",
         metavar="MODEL",

@@ -1,4 +1,4 @@
-"""`pertinence export`: a model in another form and precision, if the gate finds that it ranks the same."""
+"""`pertinence export`: convert a model to another format and precision, if it still ranks the same."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _TABLE = "gate.txt"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `pertinence export`."""
+    """Add the arguments of `pertinence export` to the parser."""
     parser.add_argument(
         "model",
         metavar="MODEL",
@@ -59,7 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Convert, judge, print the table; the folder stays only if the gate lets it pass."""
+    """Convert and judge the model, and print the report.
+
+    The folder is kept only if the gate passes it, or if `--random-weights` skips the judgment.
+    """
     options = options_of(arguments, backend="auto", dtype="float32", score_kind="logit")
     limits, sets = asked_of(arguments)
     with _beside(Path(arguments.output)) as made:
@@ -90,10 +93,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 @contextmanager
 def _beside(output: Path) -> Iterator[Path]:
-    """An empty folder beside `output`, which is gone at the end unless it was renamed.
+    """Create an empty temporary folder next to `output`, and delete it at the end unless it was renamed.
 
     Raises:
-        InputError: `output` is there already, or nothing can be written beside it.
+        InputError: `output` already exists, or nothing can be written next to it.
     """
     if output.exists():
         raise InputError(f"{output} exists already")
@@ -121,7 +124,7 @@ def convert(
     to: Literal["onnx", "openvino"],
     dtype: Literal["float32", "bfloat16", "int8"],
 ) -> None:
-    """Fill the new folder, with texts for calibration that no gate asks."""
+    """Convert the model into the new folder; calibrate with texts that no gate asks."""
     from pertinence.local.runtimes.conversion.folder import export_folder
 
     export_folder(options, made, to=to, dtype=dtype, calibration=calibration_pairs())
@@ -135,7 +138,7 @@ def _describe(made: Path, report: GateReport) -> None:
 
 
 def _keep(report: GateReport, options: Options) -> None:
-    """Store the verdict under the model that was converted: it may be run so without naming the folder."""
+    """Store the verdict for the original model too: it can then run in this form without the new folder."""
     from pertinence.local.files.fingerprint import fingerprint
     from pertinence.local.selection.reranker_spec import resolve
     from pertinence.local.selection.verdicts import store

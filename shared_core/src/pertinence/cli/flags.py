@@ -1,4 +1,4 @@
-"""`Options` as command-line flags: names, types, choices, defaults and help are all read off the class."""
+"""Command-line flags for `Options`: names, types, choices, defaults and help are derived from the class."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ __all__ = ["add_options", "embedder_options_of", "flag", "options_of"]
 
 K = TypeVar("K", bound=Options)
 
-# A command line can be read by every process of the machine: secrets come from the environment, from
+# Any process on the machine can read a command line. Secrets therefore come from the environment variables
 # HF_TOKEN and PERTINENCE_API_KEY.
 _NO_FLAG = frozenset({"token", "api_key"})
 _METAVARS: Mapping[type, str] = {int: "N", float: "X", str: "TEXT"}
 
 
 def flag(name: str) -> str:
-    """The flag of an option."""
+    """Return the flag of an option."""
     return f"--{name.replace('_', '-')}"
 
 
 def add_options(
     parser: argparse.ArgumentParser, names: Iterable[str] | None = None, kind: type[Options] = Options
 ) -> None:
-    """Add the flags of these options; of all of this kind that have one if no names are given."""
+    """Add flags for the options `names`, or for all options of this kind; secrets have no flag."""
     hints, explained, defaults = get_type_hints(kind), _explained(kind), kind()
     group = parser.add_argument_group(f"options of the {'reranker' if kind is Options else 'embedder'}")
     for name in kind.names() if names is None else names:
@@ -41,23 +41,23 @@ def add_options(
         default = getattr(defaults, name)
         note = f" (default: {default})" if default and isinstance(default, str) else ""
         text = (explained.get(name, "") + note).replace("%", "%%")
-        # Only what was given reaches the namespace, so defaults stay where they are: in `Options`.
+        # SUPPRESS keeps options that were not given out of the namespace: only `Options` holds the defaults.
         group.add_argument(
             flag(name), dest=name, default=argparse.SUPPRESS, help=text, **_reading(hints[name])
         )
 
 
 def options_of(arguments: argparse.Namespace, **fixed: Any) -> Options:
-    """The options that were given, and those that the command fixes.
+    """Build options from the flags that were given and the values that the command sets itself.
 
     Raises:
-        OptionError: a value that an option does not take; it is named as its flag.
+        OptionError: an option does not accept its value; the message names the flag.
     """
     return _options_of(arguments, Options, fixed)
 
 
 def embedder_options_of(arguments: argparse.Namespace) -> EmbedderOptions:
-    """`options_of` for a command that embeds."""
+    """Build the options of an embedder, as `options_of` does for a reranker."""
     return _options_of(arguments, EmbedderOptions, {})
 
 
@@ -68,14 +68,14 @@ def _options_of(arguments: argparse.Namespace, kind: type[K], fixed: Mapping[str
 
 
 def _reading(hint: Any) -> dict[str, Any]:
-    """How argparse is to read a value of this type."""
+    """Return the argparse settings that parse a value of this type."""
     if get_origin(hint) is Literal:
         return {"choices": get_args(hint)}
     if {bool, str} <= {*get_args(hint)}:
         return {"type": _switch_or_text, "metavar": "true|false|PATH"}
     kind = next(each for each in (*get_args(hint), hint) if each is not NoneType)
     if kind is bool:
-        # What may be neither on nor off has a flag for each.
+        # An option that can also be None needs one flag for on and one for off.
         either = NoneType in get_args(hint)
         return {"action": argparse.BooleanOptionalAction if either else "store_true"}
     if get_origin(kind) is Mapping:
@@ -109,7 +109,7 @@ def _json_file(path: str) -> Any:
 
 
 def _explained(kind: type[Options]) -> dict[str, str]:
-    """The lines of the class's docstring and its parents', in the words of a command line."""
+    """Return the help text of each option, from the docstrings of the class and its parent classes."""
     explained = {} if kind is Options else _explained(Options)
     _, _, attributes = (inspect.getdoc(kind) or "").partition("Attributes:\n")
     for match in re.finditer(r"^    (\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE):

@@ -1,4 +1,4 @@
-"""How far long work got, on standard error: a bar on a terminal, a line now and then in a log."""
+"""Progress of long work on standard error: a bar on a terminal, or a line from time to time in a log."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, Self
 
 __all__ = ["Gauge"]
 
-# In a log, seconds between two lines on the same work.
+# Seconds between two log lines about the same work.
 _EVERY = 30.0
 
 
 class Gauge:
-    """Told what is being done and how far it is; what takes no time leaves no line."""
+    """Progress display that is called with the current work and its progress; short work leaves no line."""
 
     def __init__(self, command: str, subject: str) -> None:
         self._command = command
@@ -25,7 +25,7 @@ class Gauge:
         self._from = 0
 
     def __call__(self, system: str, done: int, total: int) -> None:
-        """So many of all are done."""
+        """Show that `done` of `total` items are done."""
         if system != self._work:
             self._begin(system, done, total)
         elif self._bar is not None:

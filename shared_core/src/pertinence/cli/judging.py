@@ -1,4 +1,4 @@
-"""What the commands that ask the gate share: its arguments, and one model judged beside its float32 form."""
+"""Helpers of the commands that use the gate: arguments, and judging a model against its float32 form."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _LIMITS = {
 
 
 def add_gate_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """Declare the questions and the limits; the group, for what one command adds."""
+    """Add the arguments for questions and limits; return their group, so that a command can add its own."""
     gate = parser.add_argument_group("the gate")
     gate.add_argument(
         "--sets",
@@ -59,11 +59,13 @@ def add_gate_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGro
 
 
 def asked_of(arguments: argparse.Namespace) -> tuple[Limits, list[QuestionSet]]:
-    """What is refused, and by which questions; tells what will be different where verdicts are followed.
+    """Return the limits and the question sets; warn if `ONEDNN_MAX_CPU_ISA` is set.
+
+    Verdicts measured with this setting also count for the same processor without it.
 
     Raises:
-        OptionError: a limit that no figure could have.
-        InputError: questions that cannot be read.
+        OptionError: a limit is outside the possible range.
+        InputError: a question set cannot be read.
     """
     if level := os.environ.get("ONEDNN_MAX_CPU_ISA"):
         print(
@@ -82,7 +84,7 @@ def _limits_of(arguments: argparse.Namespace) -> Limits:
 
 
 def _sets_of(arguments: argparse.Namespace) -> list[QuestionSet]:
-    """The user's, and the built-in one where the user's have no judgements or there are none."""
+    """Return the user's question sets, plus the built-in one if none of their questions has judgments."""
     sets = [read_sets(Path(path)) for path in arguments.sets or ()]
     if any(question.judged for each in sets for question in each.questions):
         return sets
@@ -93,7 +95,7 @@ def _sets_of(arguments: argparse.Namespace) -> list[QuestionSet]:
 
 @contextmanager
 def apart(options: Options) -> Iterator[SubprocessScorer]:
-    """A scorer for a while, in a process of its own: float32 and a faster form must not meet in one.
+    """Open a scorer in a process of its own: float32 and a faster form must not run in the same process.
 
     Raises:
         ModelError: the process died.
@@ -105,7 +107,7 @@ def apart(options: Options) -> Iterator[SubprocessScorer]:
         yield scorer
     except BrokenProcessPool as error:
         if not scorer.died():
-            # It is another's, which tells it.
+            # Another scorer's process died, and that scorer reports it.
             raise
         raise ModelError(f"{scorer.name}: the process that ran it ended") from error
     finally:
@@ -120,10 +122,13 @@ def judge_beside(
     *,
     random_weights: bool = False,
 ) -> GateReport:
-    """The report on `candidate`, with its model's fingerprint, beside `exact`; both hand out logits.
+    """Judge `candidate` against `exact`, and return the report with the model's fingerprint.
+
+    Both must return logits.
 
     Raises:
-        ModelError: they run on a card whose kind its driver does not tell, or the candidate's process died.
+        ModelError: the GPU driver does not report exactly one kind of GPU, the processor computes in another
+            precision than the candidate's (unless `random_weights`), or the candidate's process died.
     """
     from pertinence.local.files.fingerprint import fingerprint
     from pertinence.local.machine.processor import card
@@ -146,7 +151,7 @@ def judge_beside(
                 f"{judged.computed.dtype} ({judged.computed.why}); judge it on a processor that has them"
             )
         subject = Subject.here(
-            # A report may be handed on: it says nothing of the folders of whoever made it.
+            # A report may be passed on to others, so it must not contain a path on the author's machine.
             Path(exact.name).name if Path(exact.name).is_dir() else exact.name,
             fingerprint(judged.folder, candidate.cache_folder),
             Contender.here(judged.backend, judged.dtype),

@@ -1,4 +1,4 @@
-"""`pertinence models`: the models whose cards are known, what is promised of them, and which are here."""
+"""`pertinence models`: list the known model cards with their facts, and the models on this machine."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["SUMMARY", "add_arguments", "run"]
 SUMMARY = "list the models whose cards are known, and tell which of them are here"
 
 _COLUMNS = ("model", "task", "languages", "size", "tokens", "scale", "licence", "here")
-# More languages than this are counted rather than named.
+# Maximum number of languages to list; if there are more, only their number is shown.
 _NAMED = 3
 _LANGUAGE = re.compile("[a-z]{2,3}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `pertinence models`."""
+    """Add the arguments of `pertinence models` to the parser."""
     parser.add_argument(
         "model", metavar="MODEL", nargs="?", help="tell all of this one: its name, or an end of it"
     )
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the cards that were asked for; no connection is opened."""
+    """Print the selected cards, without opening a connection."""
     cards = [_named(arguments.model)] if arguments.model else list(_wanted(CARDS, arguments))
     rows = [_row(card, arguments) for card in cards]
     if arguments.local:
@@ -89,7 +89,7 @@ def _wanted(cards: Iterable[Card], arguments: argparse.Namespace) -> Iterator[Ca
 
 
 def _row(card: Card, arguments: argparse.Namespace) -> dict[str, Any]:
-    """The card, and where the model is."""
+    """Return the card's data, with the location of the model on this machine."""
     from pertinence.local.files.discovery import present
 
     found = present(card.name, getattr(arguments, "cache_folder", None), getattr(arguments, "revision", None))
@@ -127,14 +127,14 @@ def _here(found: dict[str, Any] | None) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Columns as wide as their widest cell."""
+    """Format rows as columns, each as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(_COLUMNS, *rows, strict=True)]
     for row in (_COLUMNS, *rows):
         yield "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _told(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """All of a card, and what its publisher reports by protocol."""
+    """Format all facts of each card, including the published figures by protocol."""
     for row in rows:
         yield from (f"{name:12} {cell}" for name, cell in zip(_COLUMNS, _cells(row), strict=True))
         if row["here"]:

@@ -1,4 +1,4 @@
-"""Where the documents of a command come from: arguments, a file or standard input; text lines or JSONL."""
+"""Documents of a command, from arguments, a file or standard input, as text lines or JSONL."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _JSONL_SUFFIXES = {".jsonl", ".ndjson"}
 
 @dataclass(frozen=True, kw_only=True)
 class Passage:
-    """A text, the JSON object that it came in, if any, and where it stands."""
+    """Text, the JSON object that held it (if any), and its position in the input, for error messages."""
 
     text: str
     record: Mapping[str, Any] | None = None
@@ -28,7 +28,7 @@ class Passage:
 
 
 def add_passage_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare where documents may come from."""
+    """Add the arguments that say where the documents come from and how to read them."""
     parser.add_argument(
         "words",
         nargs="*",
@@ -51,20 +51,20 @@ def add_passage_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def read_passages(arguments: argparse.Namespace) -> list[Passage]:
-    """The documents that the arguments name, all at once.
+    """Read all documents that the arguments name.
 
     Raises:
-        InputError: as `passages_of`.
+        InputError: as for `passages_of`.
     """
     return list(passages_of(arguments))
 
 
 def passages_of(arguments: argparse.Namespace) -> Iterator[Passage]:
-    """The documents that the arguments name, read one by one as they are asked for.
+    """Return an iterator over the documents that the arguments name, which reads them one by one.
 
     Raises:
-        InputError: none are named, they are named twice, or what was read cannot be used; the message
-            names the file and the line.
+        InputError: no documents are named, they are named twice, or the input is invalid; the message names
+            the file and the line.
     """
     words: list[str] = arguments.words
     source: str | None = arguments.documents
@@ -99,7 +99,7 @@ def _read(file: BinaryIO, name: str, arguments: argparse.Namespace) -> Iterator[
     if (arguments.format or by_name) == "lines":
         return (Passage(text=line, place=place) for place, line in lines)
     name_of_text = arguments.field or "text"
-    # An empty line is no object; a text line that is empty is an empty document.
+    # A blank line of JSONL is no object, so it is skipped. In a text file, it is an empty document.
     return (_parse(line, place, name_of_text) for place, line in lines if line and not line.isspace())
 
 

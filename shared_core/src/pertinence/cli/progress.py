@@ -1,4 +1,4 @@
-"""A progress bar on standard error, for work that takes long enough to wonder about."""
+"""Progress bar on standard error, for work that takes more than a moment."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ _LOOKED_AT_EVERY = 0.1
 def following(
     done: Callable[[], int], total: int | None, *, shown_after: float = _SHOWN_AFTER
 ) -> Iterator[None]:
-    """Inside, a bar follows `done()` up to `total`, if standard error is a terminal.
+    """Show a bar that follows `done()` up to `total` while the block runs, if standard error is a terminal.
 
-    It only looks on: the work is handed over in one piece, so its result is the same with and without.
+    The bar only observes. The work is still submitted in one piece, so its result is the same with and
+    without the bar.
 
     Args:
-        done: how many are done; called from a thread of its own.
-        total: how many there are; None if nobody knows yet.
-        shown_after: seconds before which no bar is shown.
+        done: returns the number of finished items; called from a separate thread.
+        total: total number of items; None if it is not known yet.
+        shown_after: seconds before the bar appears.
     """
     if sys.stderr is None or not sys.stderr.isatty():
         yield
@@ -32,7 +33,7 @@ def following(
     from tqdm import tqdm  # type: ignore[import-untyped]
 
     ended = threading.Event()
-    # miniters=0: drawn again even where nothing was done since, so that its clock runs.
+    # miniters=0 redraws the bar even if nothing was done since, so that its clock keeps running.
     with tqdm(
         total=total, unit="passage", delay=shown_after, miniters=0, leave=False, file=sys.stderr
     ) as bar:

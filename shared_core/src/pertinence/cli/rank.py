@@ -1,4 +1,4 @@
-"""`pertinence rank`: documents in order of relevance to a query, for a terminal or a pipe."""
+"""`pertinence rank`: sort documents by relevance to a query, for a terminal or a pipe."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SUMMARY = "put documents in order of relevance to a query"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `pertinence rank`."""
+    """Add the arguments of `pertinence rank` to the parser."""
     parser.add_argument("query", metavar="QUERY", help="what is asked")
     add_passage_arguments(parser)
     shape = parser.add_mutually_exclusive_group()
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Rank, print, and tell on standard error what had to be done to the texts."""
+    """Rank the documents, print them, and report on standard error how texts were changed."""
     options = options_of(arguments)
     query = check_query(arguments.query)
     passages = read_passages(arguments)
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _rank(options: Options, query: str, passages: list[Passage]) -> Ranking[Passage]:
     from pertinence.reranker import Reranker
 
-    # Equal texts are scored once.
+    # Equal texts are scored only once, so the total counts distinct texts.
     distinct = len({passage.text for passage in passages})
     with Reranker.from_options(options) as reranker, following(lambda: reranker.rows_run, distinct):
         return reranker.rank(query, passages, text=lambda passage: passage.text)

@@ -1,4 +1,4 @@
-"""How a ranking is shown: a table for people, JSON lines for programs, notes on the texts for both."""
+"""Display of a ranking: a table for people, JSON lines for programs, and notes on the texts for both."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ _SCALES = {
 
 
 def print_table(ranking: Ranking[Passage]) -> None:
-    """The table, as wide as the terminal."""
-    # A terminal that cannot show a character shows a question mark in its place.
+    """Print the ranking as a table as wide as the terminal."""
+    # Show a question mark for a character that the terminal cannot display.
     reconfigure(errors="replace")
     for line in table(ranking, shutil.get_terminal_size().columns):
         print(line)
 
 
 def print_jsonl(ranking: Ranking[Passage]) -> None:
-    """The lines, in UTF-8 whatever the locale says, as JSON wants it."""
+    """Print the ranking as JSON lines, in UTF-8 whatever the locale, as JSON requires."""
     reconfigure(encoding="utf-8")
     for item in ranking:
         print(jsonl(item))
 
 
 def jsonl(item: RankedDocument[Passage]) -> str:
-    """One document as one line: `index`, `score`, then the object it came in, or its `text`.
+    """Format one document as one line: `index`, `score`, then the object that held it, or its `text`.
 
-    A lone surrogate has no encoding, and some readers take more than a newline for the end of a line:
-    a text that holds such a character is written with escapes.
+    A lone surrogate has no encoding, and some readers end a line at other characters than a newline. A text
+    that contains such a character is written with escapes.
     """
     document = item.document.record or {"text": item.document.text}
     line = {"index": item.index, "score": item.score}
@@ -54,13 +54,13 @@ def jsonl(item: RankedDocument[Passage]) -> str:
 
 
 def json_line(line: Mapping[str, Any]) -> str:
-    """An object on one line, with escapes where it holds what has no encoding or may end a line."""
+    """Format an object as one line, with escapes if a character has no encoding or may end a line."""
     written = json.dumps(line, ensure_ascii=False)
     return json.dumps(line) if _NEEDS_ESCAPE.search(written) else written
 
 
 def table(ranking: Ranking[Passage], width: int) -> Iterator[str]:
-    """A title, a header and one line per kept document, cut to `width` columns."""
+    """Yield a title, a header and one line per ranked document, cut to `width` columns."""
     digits = max(4, len(str(ranking.total)))
     yield f"{ranking.model}: {len(ranking)} of {ranking.total}, score is {_SCALES[ranking.score_kind]}"
     yield f"{'rank':>{digits}}  {'was':>{digits}}  {'score':>8}  passage"
@@ -70,10 +70,10 @@ def table(ranking: Ranking[Passage], width: int) -> Iterator[str]:
 
 
 def cut(text: str, width: int) -> str:
-    """The text on one line of at most `width` columns, without anything that could steer a terminal."""
+    """Fit a text into one line of at most `width` columns, without characters that control a terminal."""
     shown: list[tuple[str, int]] = []
     columns = 0
-    # Only so much can be shown, whatever the length of the text.
+    # Look at the start only: a long text cannot be shown in full.
     for character in " ".join(text[: 20 * width].split()):
         if unicodedata.category(character) == "Cf":
             continue
@@ -93,14 +93,14 @@ def _columns(character: str) -> int:
 
 
 def reconfigure(*, encoding: str | None = None, errors: str | None = None) -> None:
-    """Have standard output written in this encoding, or what it cannot show treated so."""
-    # What a host put in the place of standard output is its own affair.
+    """Set the encoding of standard output, or its handling of characters that it cannot encode."""
+    # If the host program has replaced standard output, leave the replacement alone.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding=encoding, errors=errors)
 
 
 def notes(ranking: Ranking[Passage]) -> Iterator[str]:
-    """What the reader of a ranking should know of the texts behind it."""
+    """Yield what a reader should know about the texts of a ranking, one sentence per fact."""
     yield from ranking.notes
     renamed = sum(_has_ours(item.document.record) for item in ranking)
     if renamed:

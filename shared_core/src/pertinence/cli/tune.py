@@ -1,4 +1,4 @@
-"""`pertinence tune`: find out which faster precisions of a model rank the same here, and remember it."""
+"""`pertinence tune`: find faster precisions that rank the same on this machine, and store the verdicts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OPTIONS = ("device", "revision", "cache_folder", "local_files_only")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `pertinence tune`."""
+    """Add the arguments of `pertinence tune` to the parser."""
     parser.add_argument(
         "model",
         metavar="MODEL",
@@ -51,14 +51,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Judge the faster forms that can run here, print the tables, keep the verdicts."""
+    """Judge the faster forms that can run here, print the reports, and store the verdicts."""
     from pertinence.local.machine.devices import accelerator
     from pertinence.local.selection.reranker_spec import resolve
     from pertinence.local.selection.verdicts import GATE_FILE, store
 
     plain = options_of(arguments, backend="auto", dtype="float32", score_kind="logit")
     if plain.device == "auto":
-        # Where it would run, by name: a verdict is about one kind of processor.
+        # Name the device explicitly: a verdict applies to one kind of processor.
         plain = plain.with_(device="cuda" if accelerator() == "cuda" else "cpu")
     limits, sets = asked_of(arguments)
     reports: list[GateReport] = []
@@ -101,7 +101,7 @@ def _forms(plain: Options, only: Sequence[str] | None) -> list[tuple[Backend, Dt
 
 
 def _race(plain: Options, sets: Sequence[QuestionSet]) -> None:
-    """Time float32 on every backend that can run it, and keep the result for the choice of a backend."""
+    """Time float32 on every backend that can run it, and store the result for later choices of a backend."""
     from pertinence.local.selection.reranker_spec import exact_backends, resolve
     from pertinence.local.selection.speeds import store
 

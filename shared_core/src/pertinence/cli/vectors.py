@@ -1,4 +1,4 @@
-"""Where vectors are written: JSON lines, or an array of numpy that grows as it is written."""
+"""Writers of vectors: JSON lines, or a numpy array that grows while it is written."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OURS = ("index", "vector")
 
 
 class Writer(ABC):
-    """What takes vectors, chunk by chunk, and counts them."""
+    """Base class of writers that receive vectors chunk by chunk and count them."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -33,15 +33,15 @@ class Writer(ABC):
 
     @abstractmethod
     def write(self, chunk: Sequence[Passage], vectors: Vectors) -> None:
-        """Write one vector per passage, of shape (passages, dims)."""
+        """Write one vector per passage; `vectors` has the shape (passages, dims)."""
 
     @abstractmethod
     def finish(self) -> None:
-        """Write what can only be known at the end."""
+        """Write what is only known at the end."""
 
 
 class LinesWriter(Writer):
-    """One JSON object per vector: `index`, the object that its text came in or its `text`, and `vector`."""
+    """Writer of one JSON object per vector: `index`, the fields of the text's object or `text`, `vector`."""
 
     def __init__(self, file: IO[str]) -> None:
         super().__init__()
@@ -54,17 +54,17 @@ class LinesWriter(Writer):
             record = passage.record or {"text": passage.text}
             self.renamed += any(name in record for name in _OURS)
             kept = {name: value for name, value in record.items() if name not in _OURS}
-            # Nine digits are enough to read the very same float32 again.
+            # Nine significant digits are enough to read back the same float32.
             numbers = vector.tolist() if whole else [float(f"{number:.9g}") for number in vector.tolist()]
             self._file.write(json_line({"index": self.count, **kept, "vector": numbers}) + "\n")
             self.count += 1
 
     def finish(self) -> None:
-        """Nothing is left to say."""
+        """Do nothing: every line is already complete."""
 
 
 class ArrayWriter(Writer):
-    """A `.npy` file of shape (texts, dims); its header is written again when all of them are counted."""
+    """Writer of a `.npy` file of shape (texts, dims); `finish` updates the header with the final count."""
 
     def __init__(self, file: IO[bytes]) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class ArrayWriter(Writer):
         self._vectors: Vectors | None = None
 
     def write(self, chunk: Sequence[Passage], vectors: Vectors) -> None:
-        """Append the rows."""
+        """Append the vectors as rows."""
         if self._vectors is None:
             self._vectors = vectors[:0]
             self._header()
@@ -80,7 +80,7 @@ class ArrayWriter(Writer):
         self.count += len(vectors)
 
     def finish(self) -> None:
-        """Say in the header how many rows came."""
+        """Write the final number of rows into the header."""
         end = self._file.tell()
         self._file.seek(0)
         self._header()
@@ -88,7 +88,7 @@ class ArrayWriter(Writer):
 
     def _header(self) -> None:
         assert self._vectors is not None
-        # numpy leaves room in it for the first axis to grow to any length.
+        # numpy pads the header, so that the first axis can grow to any length.
         told: dict[str, Any] = {
             "descr": npy.dtype_to_descr(self._vectors.dtype),
             "fortran_order": False,
@@ -99,16 +99,16 @@ class ArrayWriter(Writer):
 
 @contextmanager
 def open_writer(output: str | None) -> Iterator[Writer]:
-    """What writes to this file, or to standard output if there is none.
+    """Open a writer to this file, or to standard output if `output` is None.
 
-    A file takes its place only when all is written: what fails half-way leaves nothing.
+    The file appears only when everything is written: a failure halfway leaves nothing behind.
 
     Raises:
-        OptionError: the name ends in neither .npy nor .jsonl.
+        OptionError: the name does not end in .npy, .jsonl or .ndjson.
         InputError: the file cannot be written.
     """
     if output is None:
-        # In UTF-8 whatever the locale says, as JSON wants it.
+        # Write UTF-8 whatever the locale, as JSON requires.
         reconfigure(encoding="utf-8")
         yield LinesWriter(sys.stdout)
         return

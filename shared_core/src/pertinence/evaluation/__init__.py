@@ -1,8 +1,9 @@
-"""Evaluation: rerank candidates and retrieve, measure with ir_measures, compare, report.
+"""Evaluation: rerank candidates or retrieve, compute measures with ir_measures, compare systems, report.
 
-A collection (queries, judgements, passages, a first stage's run) becomes tasks, one query each; a system
-ranks them, and every ranking goes to a checkpoint at once, so that nothing grows with the number of queries
-and a process that was killed goes on where it stopped; what is measured is read from the checkpoints.
+A collection holds queries, relevance judgments, passages and a first-stage run. It is split into tasks, one
+per query. A system ranks each task, and each ranking is written to a checkpoint file at once. Memory use
+therefore does not grow with the number of queries, and a killed process resumes where it stopped. Measures
+are computed from the checkpoints.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A first stage where none is given: BM25 over the corpus, by bm25s."""
+"""BM25 retrieval over the corpus with bm25s, for the first stage when a collection has no run."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _WORD = re.compile(r"\w+")
 
 
 class Bm25:
-    """An index over one corpus, in memory.
+    """In-memory BM25 index over one corpus.
 
     Attributes:
-        parameters: as Anserini has them, and with it the runs that come with many collections.
+        parameters: BM25 parameters, the same as in Anserini and in the runs that come with many collections.
     """
 
     parameters: ClassVar[Mapping[str, Any]] = {"k1": 0.9, "b": 0.4, "method": "lucene"}
@@ -39,8 +39,10 @@ class Bm25:
         self._known = set(self._index.vocab_dict)
 
     def search(self, queries: Iterable[tuple[str, str]], top: int) -> Iterator[Ranked]:
-        """The `top` passages of each query (id and text) that share a word with it; ties keep the corpus'
-        order."""
+        """Return the `top` passages of each query (id and text) that share a word with it.
+
+        Passages with equal scores keep the corpus order.
+        """
         for query, text in queries:
             asked = [word for word in words(text) if word in self._known]
             scores = self._index.get_scores(asked) if asked else np.zeros(len(self._ids), dtype=np.float32)
@@ -54,7 +56,10 @@ class Bm25:
 
 
 def words(text: str) -> list[str]:
-    """Runs of letters and digits, without capitals and accents: no stemming, no stop words, any language."""
+    """Split a text into runs of letters and digits, case-folded and without accents.
+
+    There is no stemming and no stop word list, so it works the same for any language.
+    """
     folded = unicodedata.normalize("NFKD", text.casefold())
     return _WORD.findall("".join(each for each in folded if not unicodedata.combining(each)))
 

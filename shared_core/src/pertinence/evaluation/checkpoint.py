@@ -1,7 +1,7 @@
-"""What was ranked so far, on disk: lines that are only ever added, under a header that says what they are of.
+"""Append-only file of the rankings made so far, with a header that describes the evaluation.
 
-A process that is killed loses the query it was at, and no other; a line that it left half-written is cut off
-when the work goes on. Who goes on with other data, another model or other options is refused.
+A killed process loses only the queries in progress. If it left a half-written line, that line is cut off
+when the work resumes. Resuming with other data, another model or other options raises an error.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _FORMAT = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Ranked:
-    """What a system made of one query.
+    """Ranking that a system made for one query.
 
     Attributes:
-        query: its id.
-        passages: ids, best first.
-        scores: theirs, falling.
-        seconds: from the answer before to this one, of a queue that is kept full.
-        truncated: how many passages were cut to fit the model; None where nobody tells.
+        query: query id.
+        passages: passage ids, best first.
+        scores: scores of the passages, in descending order.
+        seconds: time between the previous result and this one, while the queue is kept full.
+        truncated: number of passages that were cut to fit the model; None if the system does not report it.
     """
 
     query: str
@@ -39,18 +39,18 @@ class Ranked:
     truncated: int | None = 0
 
     def to_line(self) -> str:
-        """As one line of JSON."""
-        # Nine digits tell any two float32 apart.
+        """Return the ranking as one line of JSON."""
+        # Nine significant digits distinguish any two float32 values.
         scores = [float(f"{score:.9g}") for score in self.scores]
         row = [self.query, self.passages, scores, round(self.seconds, 6), self.truncated]
         return json.dumps(row, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def of(cls, line: str) -> Self:
-        """What `to_line` wrote.
+        """Parse a line that `to_line` wrote.
 
         Raises:
-            ValueError: it is something else.
+            ValueError: the line has another format.
         """
         query, passages, scores, seconds, truncated = json.loads(line)
         if len(passages) != len(scores) or not isinstance(query, str):
@@ -65,7 +65,7 @@ class Ranked:
 
 
 class Checkpoint:
-    """A file of `Ranked`, open for more of them."""
+    """File of `Ranked` entries to which more can be appended."""
 
     def __init__(self, file: Path, header: Mapping[str, Any]) -> None:
         self.file = file
@@ -73,13 +73,14 @@ class Checkpoint:
         self._opened: Any = None
 
     def open(self, *, fresh: bool = False) -> Self:
-        """Make the file, or go on with it.
+        """Create the file, or continue an existing one.
 
         Args:
-            fresh: begin anew, whatever it holds.
+            fresh: discard what the file holds and start again.
 
         Raises:
-            InputError: it is of something else, by name; damaged; or it cannot be written.
+            InputError: the file belongs to another evaluation (the message names the differences), is
+                damaged, cannot be written, or is being written by another process.
         """
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
@@ -100,11 +101,11 @@ class Checkpoint:
         return self
 
     def add(self, ranked: Ranked) -> None:
-        """Write it down: it outlives the process from here on."""
+        """Append a ranking and flush it, so that it survives if the process is killed."""
         self._write(f"{ranked.to_line()}\n".encode())
 
     def __iter__(self) -> Iterator[Ranked]:
-        """What it holds, in the order it came."""
+        """Yield the rankings in the order they were added."""
         with self.file.open("rb") as lines:
             next(lines, None)
             for number, line in enumerate(lines, start=2):
@@ -116,7 +117,7 @@ class Checkpoint:
                     ) from error
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file and release its lock."""
         if self._opened is not None:
             self._opened.close()
             self._opened = None
@@ -128,16 +129,16 @@ class Checkpoint:
         self.close()
 
     def _write(self, line: bytes) -> None:
-        # At once: a kill can cut a line, and lose no other.
+        # Flush each line at once: a kill can then damage this line only.
         self._opened.write(line)
         self._opened.flush()
 
     def _usable(self) -> bool:
-        """Whether there is something to go on with; a half-written last line is cut off."""
+        """Check whether the file can be continued, and cut off a half-written last line."""
         with self.file.open("rb+") as opened:
             first = opened.readline()
             if not first.endswith(b"\n"):
-                return False  # it was killed before anything was ranked
+                return False  # the process was killed before it ranked anything
             self._check(first)
             end = _end_of_last_line(opened)
             opened.truncate(end)
@@ -159,7 +160,10 @@ class Checkpoint:
 
 
 def _hold(opened: Any) -> None:
-    """Two processes at one file would rank everything twice; the system lets go of it with the process."""
+    """Lock the file, so that two processes do not both rank everything.
+
+    The operating system releases the lock when the process ends. On Windows nothing is locked.
+    """
     try:
         import fcntl
     except ImportError:  # Windows
@@ -172,7 +176,7 @@ def _line(header: Mapping[str, Any]) -> bytes:
 
 
 def _end_of_last_line(opened: Any) -> int:
-    """Where the last whole line ends, looked for from the end of the file."""
+    """Return the position where the last complete line ends, searching backwards from the end of the file."""
     end: int = opened.seek(0, os.SEEK_END)
     position, block = end, 1 << 16
     while position > 0:

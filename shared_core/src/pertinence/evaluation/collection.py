@@ -1,4 +1,4 @@
-"""What is evaluated on: queries, judgements, passages and, where there is one, a first stage's run."""
+"""Evaluation data: queries, relevance judgments, passages and an optional first-stage run."""
 
 from __future__ import annotations
 
@@ -38,30 +38,30 @@ Qrels = Mapping[str, Mapping[str, int]]
 
 
 class Corpus(Protocol):
-    """Passages by id."""
+    """Passages that can be looked up by id."""
 
     def texts(self, ids: Sequence[str]) -> list[str]:
-        """The passages of these ids, in their order.
+        """Return the passages with these ids, in the same order.
 
         Raises:
-            InputError: the corpus lacks one; the message names it.
+            InputError: the corpus lacks one of them; the message names it.
         """
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        """Id and text of every passage, always in the same order."""
+        """Yield the id and text of every passage, always in the same order."""
 
     @property
     def size(self) -> int | None:
-        """How many there are; None where it does not say."""
+        """Number of passages; None if the corpus does not know it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidates:
-    """What a first stage offers for one query.
+    """Candidate passages that a first stage returns for one query.
 
     Attributes:
-        query: its id.
-        passages: ids of passages, best first.
+        query: query id.
+        passages: passage ids, best first.
     """
 
     query: str
@@ -70,13 +70,13 @@ class Candidates:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """Candidates for many queries, one query after the other: it may be far larger than memory.
+    """Candidates for many queries, read one query at a time, so that a run can be larger than memory.
 
     Attributes:
-        name: of the system that made it.
-        digest: tells this very run.
-        read: goes through it, anew with every call.
-        ranked: whether the order of candidates says anything; that of mined negatives does not.
+        name: name of the system that made the run.
+        digest: hash that identifies the run.
+        read: returns a new iterator over the candidates at each call.
+        ranked: True if the order of the candidates is meaningful; it is not for mined negatives.
     """
 
     name: str
@@ -87,15 +87,15 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Collection:
-    """One set of judged queries.
+    """A set of queries with relevance judgments.
 
     Attributes:
-        name: of the set; it stands in reports, so it holds no folder of anybody's.
-        digest: tells these very queries, judgements and passages.
-        queries: query id -> text, of the judged queries at least.
-        qrels: query id -> passage id -> grade, 0 for not relevant.
+        name: name of the set. It appears in reports, so it must not contain a path on the user's machine.
+        digest: hash that identifies the queries, judgments and passages.
+        queries: query id -> text, at least for all judged queries.
+        qrels: query id -> passage id -> grade; 0 means not relevant.
         corpus: the passages.
-        run: the first stage that comes with it.
+        run: first-stage run that comes with the collection.
     """
 
     name: str
@@ -120,14 +120,14 @@ class Collection:
 
 
 class TextsInMemory:
-    """The passages of a file."""
+    """Passages of a file, held in memory."""
 
     def __init__(self, name: str, texts: Mapping[str, str]) -> None:
         self._name = name
         self._texts = texts
 
     def texts(self, ids: Sequence[str]) -> list[str]:
-        """The passages of these ids, in their order."""
+        """Return the passages with these ids, in the same order."""
         try:
             return [self._texts[each] for each in ids]
         except KeyError as error:
@@ -141,20 +141,20 @@ class TextsInMemory:
 
     @property
     def size(self) -> int:
-        """How many there are."""
+        """Number of passages."""
         return len(self._texts)
 
 
 def open_folder(folder: Path, split: str | None = None, run: Path | None = None) -> Collection:
-    """A folder in BEIR's form: `corpus.jsonl`, `queries.jsonl`, `qrels/` and perhaps `bm25.trec`.
+    """Open a folder in BEIR format: `corpus.jsonl`, `queries.jsonl`, `qrels/` and an optional `bm25.trec`.
 
     Args:
-        folder: where it is; each file in it may be gzipped.
-        split: which file of its `qrels` to take; `test`, `dev` or the only one if none is named.
-        run: another first stage than its own, in TREC's form.
+        folder: path of the folder; each file in it may be gzipped.
+        split: file of `qrels/` to use; by default `test`, `dev` or the only one.
+        run: first-stage run in TREC format that replaces the folder's own.
 
     Raises:
-        InputError: a file is missing or a line cannot be used; the message names it.
+        InputError: a file is missing or a line is invalid; the message names it.
     """
     judgements = find_split(folder / "qrels", split)
     own = [file for file in (folder / RUN_FILE, folder / f"{RUN_FILE}.gz") if file.is_file()]
@@ -170,10 +170,10 @@ def open_folder(folder: Path, split: str | None = None, run: Path | None = None)
 def open_files(
     *, corpus: Path, queries: Path, qrels: Path, run: Path | None = None, name: str | None = None
 ) -> Collection:
-    """The same from files of any name: JSON Lines of `_id`, `text` and `title`, and TREC's columns.
+    """Open a collection from files of any name: JSON Lines of `_id`, `text` and `title`, and TREC columns.
 
     Raises:
-        InputError: a file cannot be read or a line cannot be used; the message names it.
+        InputError: a file cannot be read or a line is invalid; the message names it.
     """
     grades = read_qrels(qrels)
     passages = _by_id(corpus)
@@ -188,15 +188,15 @@ def open_files(
 
 
 def trec_run(file: Path) -> Run:
-    """A run in TREC's form, whose lines of one query stand together; by score, best first."""
+    """Open a run in TREC format, whose lines must be grouped by query; candidates are sorted by score."""
     return Run(name=file.name.split(".")[0], digest=digest_of([file]), read=lambda: by_query(read_run(file)))
 
 
 def read_qrels(file: Path) -> dict[str, dict[str, int]]:
-    """Query id -> passage id -> grade; a negative grade counts as 0, as for trec_eval.
+    """Read judgments: query id -> passage id -> grade. A negative grade counts as 0, as in trec_eval.
 
     Raises:
-        InputError: a line cannot be used, or a grade is no whole number.
+        InputError: a line is invalid, or a grade is not a whole number.
     """
     grades: dict[str, dict[str, int]] = {}
     for row in read_grades(file):
@@ -207,7 +207,7 @@ def read_qrels(file: Path) -> dict[str, dict[str, int]]:
 
 
 def digest_of(parts: Iterable[object]) -> str:
-    """16 hexadecimal digits that tell these very files (by content) and values (by JSON)."""
+    """Return 16 hexadecimal digits that identify these files (by content) and values (by their JSON)."""
     told = hashlib.sha256()
     for part in parts:
         told.update((file_hash(part) if isinstance(part, Path) else json.dumps(part)).encode())
@@ -225,10 +225,10 @@ def _by_id(file: Path) -> dict[str, str]:
 
 
 def by_query(rows: Iterable[RunRow]) -> Iterator[Candidates]:
-    """The candidates of each query, best first.
+    """Yield the candidates of each query, best first.
 
     Raises:
-        InputError: the rows of a query do not stand together, or name a passage twice.
+        InputError: the rows of a query are not contiguous, or name a passage twice.
     """
     ended: set[str] = set()
     for query, mine in groupby(rows, key=lambda row: row.query):

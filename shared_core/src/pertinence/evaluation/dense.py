@@ -1,7 +1,7 @@
-"""Retrieval with an embedder: every passage is embedded once, on disk, and queries are compared to them all.
+"""Retrieval with an embedder: each passage is embedded once and stored on disk.
 
-Exact: no index, the cosine of every query with every passage, a block of queries and a chunk of passages at
-a time.
+The search is exact: it uses no index and computes the cosine of every query with every passage, for a block
+of queries and a chunk of passages at a time.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from pertinence.scorer import Float32
 
 __all__ = ["Vectors", "embed_corpus", "search"]
 
-# Passages handed to the embedder at once; what a kill loses, at most.
+# Number of passages passed to the embedder at once. A kill loses at most this many.
 _EMBEDDED_AT_ONCE = 256
 _QUERIES_AT_ONCE = 64
 _PASSAGES_AT_ONCE = 1 << 16
 
 
 class Vectors:
-    """Unit vectors of all passages, in the corpus' order, read from disk as they are needed."""
+    """Unit vectors of all passages, in corpus order, read from disk when needed."""
 
     def __init__(self, ids: Sequence[str], values: Float32) -> None:
         self.ids = ids
@@ -42,25 +42,25 @@ class Vectors:
         self._places = {each: place for place, each in enumerate(ids)}
 
     def of(self, ids: Sequence[str]) -> Float32:
-        """The vectors of these passages, of shape (passages, dims)."""
+        """Return the vectors of these passages, of shape (passages, dims)."""
         return np.asarray(self.values[[self._places[each] for each in ids]])
 
 
 def embed_corpus(
     embedder: Embedder, corpus: Corpus, file: Path, header: Mapping[str, Any], watch: Watch, name: str
 ) -> Vectors:
-    """Embed what the file does not hold yet, and give all of it.
+    """Embed the passages that the file does not hold yet, and return the vectors of all passages.
 
     Args:
-        embedder: gives the vectors.
+        embedder: embedder that computes the vectors.
         corpus: the passages.
-        file: float32 rows; a `.json` beside it says of what.
-        header: what the vectors depend on.
-        watch: told how many passages are embedded.
-        name: of the embedder, for `watch`.
+        file: file of float32 rows; a `.json` file next to it holds the header.
+        header: everything that the vectors depend on.
+        watch: callback that receives the number of passages embedded so far.
+        name: name of the embedder, for `watch`.
 
     Raises:
-        InputError: the file is of another model or other passages, or cannot be written.
+        InputError: the file holds vectors of another model or other passages, or cannot be written.
     """
     ids = [key for key, _ in corpus]
     width = 4 * embedder.dims
@@ -69,7 +69,7 @@ def embed_corpus(
         _check_header(file, {**header, "dims": embedder.dims, "passages": len(ids)})
         with file.open("ab") as rows:
             done = min(file.stat().st_size // width, len(ids))
-            rows.truncate(done * width)  # half a row, of a process that was killed
+            rows.truncate(done * width)  # drop a partial row, left by a process that was killed
             watch(f"{name}: passages", done, len(ids))
             for portion in _portions(islice(corpus, done, None), _EMBEDDED_AT_ONCE):
                 vectors = directions(embedder.embed_documents([text for _, text in portion]))
@@ -85,11 +85,11 @@ def embed_corpus(
 def search(
     embedder: Embedder, vectors: Vectors, queries: Iterable[tuple[str, str]], top: int
 ) -> Iterator[Ranked]:
-    """The `top` passages of each query (id and text), by cosine; ties keep the corpus' order."""
+    """Return the `top` passages of each query (id and text) by cosine; ties keep the corpus order."""
     ids = vectors.ids
     with ThreadPoolExecutor(max_workers=AHEAD, thread_name_prefix="pertinence-embed") as pool:
         for block in _portions(queries, _QUERIES_AT_ONCE):
-            # Side by side, so that they share the model's batches.
+            # Embed the queries concurrently, so that they share the model's batches.
             asked = directions(np.stack(list(pool.map(embedder.embed_query, [text for _, text in block]))))
             places, scores = _nearest(asked, vectors.values, top)
             for (query, _), mine, cosines in zip(block, places, scores, strict=True):
@@ -104,7 +104,7 @@ def search(
 def _nearest(
     queries: Float32, passages: Float32, top: int
 ) -> tuple[list[npt.NDArray[np.int64]], list[Float32]]:
-    """Places and cosines of each query's nearest passages, nearest first."""
+    """Return the positions and cosines of each query's nearest passages, nearest first."""
     places = [np.empty(0, dtype=np.int64)] * len(queries)
     scores = [np.empty(0, dtype=np.float32)] * len(queries)
     for start in range(0, len(passages), _PASSAGES_AT_ONCE):
@@ -119,7 +119,7 @@ def _nearest(
 
 
 def _largest(values: Float32, count: int) -> npt.NDArray[np.int64]:
-    """Places of the largest values, in order of place; of equal ones the first."""
+    """Return the positions of the largest values, in ascending order; among equal values the first win."""
     if count >= len(values):
         return np.arange(len(values))
     least = np.partition(values, len(values) - count)[len(values) - count]

@@ -1,4 +1,4 @@
-"""Evaluate systems on one collection: retrieve if need be, rank, measure, compare."""
+"""Evaluation of systems on one collection: retrieve if necessary, rank, measure and compare."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Published = Callable[[str], Mapping[str, float] | None]
 
 @dataclass(frozen=True, kw_only=True)
 class _Made:
-    """What stands in a checkpoint that is complete."""
+    """A complete checkpoint, and the system that made it."""
 
     name: str
     kind: Kind
@@ -41,17 +41,18 @@ class _Made:
 
 @dataclass(kw_only=True)
 class Evaluation:
-    """One evaluation of one collection.
+    """Evaluation of systems on one collection.
 
     Attributes:
-        collection: what is evaluated on.
-        plan: how.
-        folder: where checkpoints go.
-        keyed: whether their names tell what they are of, so that one folder serves any evaluation.
-        fresh: whether checkpoints that are there are begun anew.
-        runs: where runs in TREC's form go, if anywhere.
-        published: figures of cards.
-        watch: told how it gets on.
+        collection: data to evaluate on.
+        plan: which queries and candidates are ranked, and which measures are computed.
+        folder: folder for checkpoints.
+        keyed: True if checkpoint names start with a hash of their header, so that one folder can hold the
+            checkpoints of any evaluations.
+        fresh: True to discard existing checkpoints and start again.
+        runs: folder for runs in TREC format; None to write none.
+        published: returns the figures of a system's model card.
+        watch: callback for progress.
     """
 
     collection: Collection
@@ -71,18 +72,18 @@ class Evaluation:
         first_stage: str | EmbedderSystem = "run",
         retrieval: Sequence[EmbedderSystem] = (),
     ) -> Results:
-        """Evaluate; the systems are closed, each as soon as it is done.
+        """Evaluate the systems, and close each one as soon as it is done.
 
         Args:
-            systems: what reranks, each under a name of its own.
+            systems: systems that rerank, each with a different name.
             first_stage: `run` (the collection's own), `bm25`, or an embedder that retrieves.
-            retrieval: those of the systems whose retrieval over the whole corpus is evaluated too.
+            retrieval: the embedders among the systems whose retrieval over the whole corpus is evaluated too.
 
         Raises:
-            InputError: data that cannot be used, or a checkpoint of something else.
+            InputError: the data is invalid, or a checkpoint belongs to another evaluation.
         """
         self._made.clear()
-        # What is missing is told now, and not when much was ranked: ir_measures, or a model.
+        # Raise now, and not after much ranking, if ir_measures or a model is missing.
         measurer(self.plan.measures)
         for system in systems:
             system.describe()
@@ -143,7 +144,7 @@ class Evaluation:
         return embed_corpus(system.embedder, self.collection.corpus, file, header, self.watch, system.name)
 
     def _search(self, name: str, kind: Kind, facts: Mapping[str, Any], make: Callable[[], Search]) -> Run:
-        """Retrieve into a checkpoint, and give it as a run."""
+        """Retrieve into a checkpoint, and return its content as a run."""
         asked = choose_queries(self.collection, self.plan)
         top = self.plan.top or self.collection.corpus.size
         if top is None:
@@ -230,7 +231,7 @@ class Evaluation:
 
 
 def slug(name: str) -> str:
-    """A name as one of files and folders."""
+    """Convert a name to one that is safe for files and folders."""
     return re.sub(r"[^\w.]+", "-", name).strip("-.") or "system"
 
 

@@ -1,4 +1,4 @@
-"""From what a user names to a collection: a folder in BEIR's form, or an id of ir_datasets."""
+"""Lookup of a collection by name: a folder in BEIR format or an id of ir_datasets."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _NEAREST = 3
 
 
 def open_data(name: str, *, split: str | None = None, run: Path | None = None) -> Collection:
-    """The collection of this name.
+    """Open the collection with this name.
 
     Args:
         name: a folder, or an id of ir_datasets.
-        split: which judgements of a folder to take.
-        run: a first stage in TREC's form, in place of the one that comes with it.
+        split: which judgments of a folder to use; an id of ir_datasets takes none.
+        run: first-stage run in TREC format that replaces the collection's own.
 
     Raises:
-        InputError: there is nothing of this name, the nearest ones are named; or it cannot be used.
+        InputError: no collection has this name (the message lists the nearest names), or the data is invalid.
     """
     folder = Path(name).expanduser()
     if folder.is_dir():

@@ -1,4 +1,4 @@
-"""The report as one page of HTML that needs nothing else: no script, and nothing from elsewhere."""
+"""Report as one self-contained HTML page: it has no script and loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SURE = 0.05
 
 
 def page(report: Report) -> str:
-    """The whole page."""
+    """Return the whole page."""
     style = (files("pertinence.evaluation") / "style.css").read_text(encoding="utf-8")
     title = " and ".join(each.name for each in report.results)
     body = "\n".join(_body(report))
@@ -73,7 +73,7 @@ def _section(results: Results) -> Iterator[str]:
 
 
 def _findings(results: Results) -> Iterator[str]:
-    """What the figures say, in a sentence for each system, of the headline measure."""
+    """Yield one sentence per system that compares it with the first one by the headline measure."""
     base = results.systems[0].name
     for each in results.comparisons:
         if each.measure != results.headline or each.first != base:
@@ -178,7 +178,7 @@ def _comparison(each: Comparison) -> str:
 
 
 def _kind(each: Comparison) -> str:
-    """Coloured only where chance would hardly do it."""
+    """Return the CSS class that colors a difference; empty if the difference may be chance."""
     if each.p_holm >= _SURE:
         return ""
     return "up" if each.difference > 0 else "down"

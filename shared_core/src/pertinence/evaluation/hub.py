@@ -1,4 +1,4 @@
-"""What protocols take from the hub: NanoBEIR with its BM25 runs, and the hard negatives of mMARCO-fr."""
+"""Data sets from the Hugging Face hub: NanoBEIR with its BM25 runs, and hard negatives for mMARCO-fr."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from pertinence.evaluation.collection import (
 __all__ = ["NANO_BEIR", "NEGATIVES", "nano_beir", "small_dev_negatives"]
 
 NANO_BEIR = "sentence-transformers/NanoBEIR-en"
-# Its author's own training code reads the candidates of the small dev set from this file.
+# The author's own training code reads the candidates of the small dev set from this file.
 NEGATIVES = ("antoinelouis/msmarco-dev-small-negatives", "colbertv2-negatives.dev.small.jsonl")
 
 
 def nano_beir(split: str, cache_folder: str | None = None) -> Collection:
-    """One set of NanoBEIR, such as `NanoNQ`, with the BM25 run that sentence-transformers reranks.
+    """Open one NanoBEIR set, such as `NanoNQ`, with the BM25 run that sentence-transformers reranks.
 
     Raises:
-        InputError: it cannot be fetched, or is not in the form that sentence-transformers reads.
+        InputError: the set cannot be downloaded, or is not in the format that sentence-transformers reads.
         MissingExtraError: pyarrow is not installed.
     """
     folder = _fetched(NANO_BEIR, f"*/{split}-*", cache_folder)
@@ -58,10 +58,10 @@ def nano_beir(split: str, cache_folder: str | None = None) -> Collection:
 
 
 def small_dev_negatives(cache_folder: str | None = None) -> Run:
-    """For each query of MS MARCO's small dev set, its relevant passages and hard negatives of ColBERTv2.
+    """Return the candidates of MS MARCO's small dev set: relevant passages and ColBERTv2 hard negatives.
 
     Raises:
-        InputError: they cannot be fetched; or, when read, a line is in another form.
+        InputError: the file cannot be downloaded; or, while the run is read, a line has another format.
     """
     repository, name = NEGATIVES
     file = _fetched(repository, name, cache_folder) / name
@@ -69,7 +69,10 @@ def small_dev_negatives(cache_folder: str | None = None) -> Run:
 
 
 def negatives(file: Path) -> Run:
-    """JSON Lines of `qid`, `pos` and `neg`; the order says nothing, and relevant passages come last."""
+    """Open JSON Lines of `qid`, `pos` and `neg` as a run.
+
+    The order of the candidates is not meaningful; the relevant passages come last.
+    """
     return Run(
         name="ColBERTv2 negatives", digest=digest_of([file]), read=lambda: _negatives(file), ranked=False
     )

@@ -1,4 +1,4 @@
-"""Collections of ir_datasets by their ids: passages stay on disk, and runs are read as they stream by."""
+"""Collections of ir_datasets by id: passages stay on disk, and runs are streamed."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["known_datasets", "open_dataset"]
 
 
 def open_dataset(name: str, *, shown: str | None = None, run: Run | None = None) -> Collection:
-    """The collection of this id; what it needs is downloaded when it is first read.
+    """Open the collection with this id; its files are downloaded when they are first read.
 
     Args:
         name: an id such as `mmarco/v2/fr/dev/small`.
-        shown: what reports call it, if not by its id.
-        run: another first stage than the run that may come with it.
+        shown: name in reports, if not the id.
+        run: first-stage run that replaces the one that may come with the data set.
 
     Raises:
-        InputError: it has no queries, no judgements or no passages, or cannot be fetched.
+        InputError: the data set has no queries, no judgments or no passages, or cannot be downloaded.
         MissingExtraError: ir_datasets is not installed.
     """
     dataset = _ir_datasets().load(name)
@@ -51,7 +51,7 @@ def open_dataset(name: str, *, shown: str | None = None, run: Run | None = None)
 
 
 def known_datasets() -> list[str]:
-    """Every id; none where ir_datasets is not installed."""
+    """Return all ids of ir_datasets; an empty list if it is not installed."""
     try:
         return [str(name) for name in _ir_datasets().registry]
     except MissingExtraError:
@@ -59,7 +59,7 @@ def known_datasets() -> list[str]:
 
 
 class _Passages:
-    """The passages of a dataset, looked up on disk."""
+    """Passages of a data set, looked up on disk."""
 
     def __init__(self, name: str, dataset: Any) -> None:
         self._name = name
@@ -99,7 +99,7 @@ def _scored(name: str, dataset: Any) -> Run:
 
 @contextmanager
 def _reading(name: str) -> Iterator[None]:
-    """What goes wrong while it is downloaded or read is told with its name."""
+    """Convert an error while downloading or reading into an `InputError` that names the data set."""
     try:
         yield
     except OSError as error:
@@ -110,7 +110,10 @@ def _reading(name: str) -> Iterator[None]:
 
 
 def _text(row: Any) -> str:
-    """As a folder's passages have it, the title on a line before the text; else what the dataset says."""
+    """Return the title and the text on separate lines, as for the passages of a folder.
+
+    If one of them is missing, return the text alone, or the data set's default text.
+    """
     title, text = getattr(row, "title", None), getattr(row, "text", None)
     if title and text:
         return f"{title}\n{text}"

@@ -1,4 +1,4 @@
-"""Measures by the names that papers and cards use, computed by ir_measures."""
+"""Evaluation measures, under the names that papers and model cards use; ir_measures computes them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["DEFAULT_MEASURES", "MeasureName", "Measurer", "headline", "measurer"
 MeasureName = str
 DEFAULT_MEASURES: tuple[MeasureName, ...] = ("RP", "MRR@10", "nDCG@10", "MAP", "R@10")
 
-# Our name -> theirs, and whether it is cut at a rank.
+# Our name -> the name in ir_measures, and whether the measure has a rank cutoff.
 _NAMES: Mapping[str, tuple[str, bool]] = {
     "RP": ("Rprec", False),
     "MRR": ("RR", True),
@@ -31,10 +31,10 @@ Measurer = Callable[[Mapping[str, int], Sequence[str]], tuple[float, ...]]
 
 
 def parse_measures(names: Iterable[str]) -> tuple[MeasureName, ...]:
-    """The names as they are always written, each once.
+    """Return the names in canonical spelling, without duplicates.
 
     Raises:
-        InputError: a name that is no measure; those that exist are named.
+        InputError: a name is not a measure (the message lists the existing ones), or no name is given.
     """
     parsed = dict.fromkeys(_parsed(name) for name in names)
     if not parsed:
@@ -43,15 +43,15 @@ def parse_measures(names: Iterable[str]) -> tuple[MeasureName, ...]:
 
 
 def headline(names: Sequence[MeasureName]) -> MeasureName:
-    """The one by which systems are compared at a glance."""
+    """Return the main measure of these: the one by which reports compare systems at a glance."""
     return next((each for each in _HEADLINES if each in names), names[0])
 
 
 def measurer(names: Sequence[MeasureName]) -> Measurer:
-    """What computes these measures of one query, in their order.
+    """Return a function that computes these measures of one query, in the same order.
 
-    Rankings become scores that fall by one from rank to rank: with ties of the model's scores each provider
-    of ir_measures would break them in its own way.
+    The function replaces the model's scores by scores that fall by one from rank to rank. Otherwise each
+    provider of ir_measures would break ties in its own way.
 
     Raises:
         MissingExtraError: ir_measures is not installed.

@@ -1,4 +1,4 @@
-"""From rankings to measures, query by query: nothing of a ranking is kept but its few numbers."""
+"""Measures computed from rankings, query by query: only a few numbers of each ranking stay in memory."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ __all__ = ["Measured", "measure_all"]
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What one system reached.
+    """Measures of one system.
 
     Attributes:
-        queries: ids of what the means are over.
-        values: of shape (queries, measures).
-        judged: which of the queries have a relevant passage.
-        ranked: how many queries were ranked.
-        passages: how many passages, over all of them.
-        seconds: what that took.
-        truncated: how many passages were cut; None where nobody tells.
+        queries: ids of the queries that the means cover.
+        values: measures by query, of shape (queries, measures).
+        judged: for each query, True if it has a relevant passage; of shape (queries,).
+        ranked: number of queries that were ranked.
+        passages: number of passages that were ranked, over all queries.
+        seconds: time that ranking took, over all queries.
+        truncated: number of passages that were cut to fit the model; None if the system does not report it.
     """
 
     queries: tuple[str, ...]
@@ -40,29 +40,29 @@ class Measured:
 
     @property
     def milliseconds(self) -> float | None:
-        """Of a query, on average."""
+        """Mean time per query in milliseconds; None if nothing was timed."""
         return 1000 * self.seconds / self.ranked if self.ranked and self.seconds else None
 
     @property
     def pairs_per_second(self) -> float | None:
-        """Of query and passage."""
+        """Number of (query, passage) pairs ranked per second; None if nothing was timed."""
         return self.passages / self.seconds if self.seconds else None
 
     def estimates(
         self, measures: Sequence[str], published: Mapping[str, float] | None
     ) -> dict[str, Estimate]:
-        """Means with their intervals."""
+        """Return the mean of each measure with its confidence interval."""
         return estimates(self.values, measures, published)
 
     def without_empty(self, column: int) -> float:
-        """The mean over queries that have a relevant passage."""
+        """Return the mean of a column of `values` over queries with a relevant passage; 0 if none has one."""
         return float(self.values[self.judged, column].mean()) if self.judged.any() else 0.0
 
 
 def measure_all(rankings: Iterable[Ranked], asked: Mapping[str, Mapping[str, int]], plan: Plan) -> Measured:
-    """Measure every query that is asked; one that was not ranked reaches 0.
+    """Compute the measures of every selected query; a query that was not ranked gets 0.
 
-    A query without a relevant passage is left out, or reaches 0 where the plan has it so.
+    A query without a relevant passage is left out, or gets 0 if the plan has `without_positives`.
     """
     measure = measurer(plan.measures)
     judged = {query: any(grades.values()) for query, grades in asked.items()}

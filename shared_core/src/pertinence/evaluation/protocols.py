@@ -1,4 +1,4 @@
-"""Protocols by name: which data, which candidates and which measures a model's card was made with."""
+"""Evaluation protocols by name: the data, candidates and measures behind the figures on model cards."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ _MMARCO = "mmarco/v2/fr/dev/small"
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """How the publishers of some models evaluated them.
+    """Evaluation procedure that the publishers of some models used.
 
     Attributes:
-        name: by which it is asked for.
-        plan: which candidates are ranked, and what is measured.
-        sets: opens each collection, by the name that cards have for it.
+        name: name by which users select it.
+        plan: candidates that are ranked, and measures that are computed.
+        sets: functions that open each collection (they take the hub's cache folder), by the collection's name
+            on model cards.
     """
 
     name: str
@@ -36,12 +37,12 @@ class Protocol:
 
     @property
     def about(self) -> str:
-        """What it is, in one sentence."""
+        """Description of the protocol in one sentence."""
         return ON_CARDS[self.name].about
 
     @property
     def comparable_only(self) -> bool:
-        """Whether the cards say too little to repeat it exactly."""
+        """True if the model cards give too few details to repeat the protocol exactly."""
         return ON_CARDS[self.name].comparable_only
 
 
@@ -95,10 +96,10 @@ PROTOCOLS: Mapping[str, Protocol] = {
 
 
 def protocol_named(name: str) -> Protocol:
-    """The protocol of this name.
+    """Return the protocol with this name.
 
     Raises:
-        OptionError: there is none; the nearest is named.
+        OptionError: there is none; the message suggests the nearest name and lists all.
     """
     if name in PROTOCOLS:
         return PROTOCOLS[name]
@@ -108,9 +109,12 @@ def protocol_named(name: str) -> Protocol:
 
 
 def published(model: str, protocol: str, dataset: str) -> Mapping[str, float] | None:
-    """What the model's card says of this data set (`mean` is over all of a protocol); None where nothing."""
+    """Return the figures that the model's card reports for this data set; None if there are none.
+
+    The data set `mean` stands for the mean over all data sets of a protocol.
+    """
     try:
         card = card_of(model)
-    except ModelNotFoundError:  # short for several
+    except ModelNotFoundError:  # the name is short for several models
         return None
     return None if card is None else card.figures(protocol).get(dataset)

@@ -1,4 +1,4 @@
-"""The queries that a system won and lost most, with their passages, for people to read."""
+"""Selection of the queries that a system improved or worsened most, with their passages, for the report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pertinence.evaluation.results import Question, SystemResult
 
 __all__ = ["SHOWN", "pick_questions"]
 
-# Of each system, so many that it won and so many that it lost.
+# For each system, the maximum number of queries that it won, and of queries that it lost.
 SHOWN = 4
 
 
@@ -26,7 +26,20 @@ def pick_questions(
     column: int,
     measure: str,
 ) -> tuple[Question, ...]:
-    """Those where the first of the systems and another differ most, by one column of their values."""
+    """Select the queries where the first system and each other system differ most.
+
+    Args:
+        systems: results of all systems; the others are compared with the first one.
+        rankings: rankings by name of the system.
+        collection: texts of the queries and passages.
+        asked: query id -> judgments.
+        queries: query ids, in the row order of the systems' values.
+        column: column of the systems' values to compare.
+        measure: name of the measure in this column.
+
+    Returns:
+        Up to `SHOWN` queries that each other system won, then up to `SHOWN` that it lost.
+    """
     if len(systems) < 2:
         return ()
     base, *others = systems
@@ -76,7 +89,7 @@ def _question(
 ) -> Question:
     (base, before), (system, after) = first, second
     better = after if values[1] > values[0] else before
-    # The relevant passage that made the difference: the one that the better of the two has highest.
+    # Choose the relevant passage that made the difference: the better ranking's highest one.
     relevant = min(
         (passage for passage, grade in grades.items() if grade > 0),
         key=lambda passage: better.index(passage) if passage in better else len(better),

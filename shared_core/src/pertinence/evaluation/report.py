@@ -1,4 +1,4 @@
-"""The report of one evaluation, over one collection or several: as JSON and as a table."""
+"""Report of an evaluation on one or several collections, as JSON data and as a text table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COMPARABLE = "Figures of cards are comparable, no more: they do not say which qu
 
 @dataclass(frozen=True, kw_only=True)
 class Mean:
-    """One system's mean over collections, by measure, and what its card says of it."""
+    """One system's mean over collections, by measure, and the same figures from its model card."""
 
     system: str
     means: Mapping[str, float]
@@ -30,18 +30,19 @@ class Mean:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What was found, on what, when and where.
+    """Results of an evaluation, with the settings, the date and the machine.
 
     Attributes:
-        results: one for each collection.
-        means: over collections, each counting alike; empty where there is but one.
-        protocol: name of the protocol, if it was one.
-        about: what that is, in one sentence.
-        comparable_only: cards say too little to repeat it: their figures are near to, not the same as, ours.
-        plan: how it was evaluated.
+        results: results of each collection.
+        means: means over the collections, with equal weights; empty if there is only one collection.
+        protocol: name of the protocol; None without one.
+        about: description of the protocol in one sentence.
+        comparable_only: True if the model cards give too few details to repeat the protocol exactly. Their
+            figures are then close to ours, but not the same.
+        plan: settings of the evaluation, as JSON data.
         processor: name of the processor.
-        date: the day, as YYYY-MM-DD, UTC.
-        version: of Pertinence.
+        date: date of the evaluation, as YYYY-MM-DD in UTC.
+        version: version of Pertinence.
     """
 
     results: tuple[Results, ...]
@@ -62,13 +63,13 @@ class Report:
         protocol: Protocol | None = None,
         published: Mapping[str, Mapping[str, float]] | None = None,
     ) -> Report:
-        """On this machine, today.
+        """Build a report for this machine and today's date.
 
         Args:
-            results: one for each collection.
-            plan: how it was evaluated.
-            protocol: what it was, if it had a name.
-            published: by system, what its card says of the mean over the collections.
+            results: results of each collection.
+            plan: settings of the evaluation, as JSON data.
+            protocol: protocol that was used, if any.
+            published: by system, the model card's figures for the mean over the collections.
         """
         return cls(
             results=tuple(results),
@@ -83,7 +84,7 @@ class Report:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON data, with the values of every query left out."""
+        """Return the report as JSON data, without the values of individual queries."""
         return {
             "protocol": self.protocol,
             "about": self.about,
@@ -97,7 +98,7 @@ class Report:
         }
 
     def table(self) -> str:
-        """For people, at a terminal."""
+        """Return the report as a text table for a terminal."""
         return "\n".join(self._lines()) + "\n"
 
     def _lines(self) -> Iterator[str]:
@@ -125,7 +126,7 @@ class Report:
 
 
 def shown_p(p: float) -> str:
-    """A p as papers show it."""
+    """Format a p-value as papers do."""
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
@@ -186,7 +187,7 @@ def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def _means(results: Sequence[Results], published: Mapping[str, Mapping[str, float]]) -> tuple[Mean, ...]:
-    """Of the systems that every collection has."""
+    """Compute the means of the systems that every collection has."""
     by_name = [{each.name: each for each in one.systems} for one in results]
     shared = [name for name in by_name[0] if all(name in systems for systems in by_name)]
     return tuple(

@@ -1,4 +1,4 @@
-"""What an evaluation found, as data: every system with its means, and how the systems compare."""
+"""Results of an evaluation as data: the means of every system, and comparisons between systems."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Float64 = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A mean over queries, and its 95% confidence interval.
+    """Mean over queries with its 95% confidence interval.
 
     Attributes:
-        published: what the model's card says, where it does.
+        published: figure on the model card; None if it has none.
     """
 
     mean: float
@@ -33,18 +33,19 @@ class Estimate:
 
 @dataclass(frozen=True, kw_only=True)
 class SystemResult:
-    """One system.
+    """Results of one system.
 
     Attributes:
-        name: as it is called in the report.
-        kind: what it is.
-        facts: what decides its scores (see `System.describe`).
-        estimates: by measure.
-        values: of shape (queries, measures), in the order of the results' queries.
-        milliseconds: of one query with all its passages, the queue kept full; None for what is not timed.
-        pairs_per_second: likewise.
-        passages: how many were ranked, over all queries.
-        truncated: how many of them were cut to fit the model; None where nobody tells.
+        name: name in the report.
+        kind: kind of system.
+        facts: everything that determines its scores (see `System.describe`).
+        estimates: mean and interval by measure.
+        values: values of shape (queries, measures); the rows are in the same order for all systems.
+        milliseconds: mean time per query with all its passages, while the queue is kept full; None if the
+            system is not timed.
+        pairs_per_second: (query, passage) pairs ranked per second; None unless a reranker was timed.
+        passages: number of passages ranked, over all queries.
+        truncated: number of these that were cut to fit the model; None if the system does not report it.
     """
 
     name: str
@@ -60,14 +61,14 @@ class SystemResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Two systems by one measure, on the same queries.
+    """Comparison of two systems by one measure, on the same queries.
 
     Attributes:
-        first, second: their names; the difference is the second's mean less the first's.
-        low, high: its 95% interval, by bootstrap over queries.
-        p: two-sided, of the paired randomisation test.
-        p_holm: corrected for all comparisons by this measure.
-        won, lost, tied: queries where the second is better, worse, equal.
+        first, second: names of the systems; the difference is the second's mean minus the first's.
+        low, high: 95% interval of the difference, by bootstrap over queries.
+        p: two-sided p-value of the paired randomization test.
+        p_holm: p-value corrected for all comparisons by this measure.
+        won, lost, tied: number of queries where the second system is better, worse, equal.
     """
 
     first: str
@@ -85,15 +86,16 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """A query that a system won or lost against the first stage, to be read.
+    """Query that a system won or lost against the first system (usually the first stage), for the report.
 
     Attributes:
-        system, against: which systems.
-        query: what was asked.
-        measure: by which they are told apart.
-        before, after: its value for `against` and for `system`.
-        relevant: a passage that answers, and its rank before and after (from 1; None where it is not there).
-        best_before, best_after: the passages on rank one.
+        system, against: names of the two systems.
+        query: text of the query.
+        measure: name of the measure that is compared.
+        before, after: value of the measure for `against` and for `system`.
+        relevant: text of a relevant passage. `rank_before` and `rank_after` are its ranks in the two rankings
+            (from 1; None if the ranking lacks it).
+        best_before, best_after: texts of the passages at rank one; empty if the ranking is empty.
     """
 
     system: str
@@ -110,24 +112,24 @@ class Question:
 
     @property
     def won(self) -> bool:
-        """Whether the system is the better one."""
+        """True if `system` is better than `against`."""
         return self.after > self.before
 
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """One collection.
+    """Results of all systems on one collection.
 
     Attributes:
-        name: of the collection.
-        queries: how many the means are over.
-        passages: how many the corpus holds; None where that is not known.
-        measures: in their order.
-        headline: the measure by which systems are compared at a glance.
-        systems: the first stage first, where there is one.
-        comparisons: every system with the first stage, and with each other.
-        questions: some that were won and some that were lost.
-        notes: what a reader must know of the data: what is counted as 0, and what is left out.
+        name: name of the collection.
+        queries: number of queries that the means cover.
+        passages: number of passages in the corpus; None if unknown.
+        measures: names of the measures, in column order.
+        headline: measure by which the report compares systems at a glance.
+        systems: results by system; the first stage, if there is one, comes first.
+        comparisons: comparisons of every two systems.
+        questions: examples of queries that were won and lost.
+        notes: facts about the data that a reader must know: what counts as 0, and what is left out.
     """
 
     name: str
@@ -144,7 +146,7 @@ class Results:
 def estimates(
     values: Float64, measures: Sequence[str], published: Mapping[str, float] | None = None
 ) -> dict[str, Estimate]:
-    """Mean and interval of each column."""
+    """Compute the mean and the confidence interval of each column."""
     intervals = bootstrap_intervals(values)
     means = values.mean(axis=0) if len(values) else np.full(len(measures), np.nan)
     return {
@@ -156,12 +158,12 @@ def estimates(
 
 
 def compare(systems: Sequence[SystemResult], measures: Sequence[str]) -> tuple[Comparison, ...]:
-    """Every two systems, by every measure."""
+    """Compare every two systems by every measure."""
     pairs = [(first, second) for place, first in enumerate(systems) for second in systems[place + 1 :]]
     if not pairs:
         return ()
     apart = np.stack([second.values - first.values for first, second in pairs], axis=1)
-    # All at once: they share their draws, which is what takes time.
+    # Handle all pairs and measures in one call: they share the random draws, which take most of the time.
     wide = apart.reshape(len(apart), -1)
     ends = bootstrap_intervals(wide).reshape(len(pairs), len(measures), 2)
     p_values = randomisation_test(wide).reshape(len(pairs), len(measures))
@@ -170,7 +172,7 @@ def compare(systems: Sequence[SystemResult], measures: Sequence[str]) -> tuple[C
         corrected = holm(p_values[:, column].tolist())
         for place, ((first, second), p_holm) in enumerate(zip(pairs, corrected, strict=True)):
             mine = apart[:, place, column]
-            # Rounding alone makes no query won or lost.
+            # Ignore rounding errors: they make no query won or lost.
             moved = np.where(np.abs(mine) > 1e-9, np.sign(mine), 0)
             compared.append(
                 Comparison(

@@ -1,4 +1,4 @@
-"""Rank every task with one system, with the queue kept full, and write down each ranking as it comes."""
+"""Ranking of all tasks with one system: the queue is kept full, and each ranking is saved at once."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from pertinence.evaluation.tasks import Task
 
 __all__ = ["AHEAD", "Search", "Watch", "rank_all", "search_all"]
 
-# Queries on their way at once. The model never waits for the disk, and no more than these are in memory.
+# Number of queries in progress at once. The model never waits for the disk, and memory holds no more queries.
 AHEAD = 8
 
 
 class Watch(Protocol):
-    """Told how a system gets on."""
+    """Callback that receives the progress of a system."""
 
     def __call__(self, system: str, done: int, total: int) -> None:
-        """So many of all queries are ranked."""
+        """Report that `done` of `total` items (queries, or passages while a corpus is embedded) are done."""
 
 
 class Search(Protocol):
-    """A retriever that has its index."""
+    """Retriever with its index loaded."""
 
     def __call__(self, queries: Iterable[tuple[str, str]], top: int) -> Iterator[Ranked]:
-        """The best passages of each query (id and text), in the queries' order."""
+        """Yield the `top` best passages of each query (id and text), in the order of the queries."""
 
 
 def rank_all(
@@ -41,14 +41,14 @@ def rank_all(
     total: int,
     watch: Watch,
 ) -> None:
-    """Rank what the checkpoint does not hold yet.
+    """Rank the tasks that are not in the checkpoint yet.
 
     Args:
-        system: what ranks; its model is loaded only if there is something to rank.
-        tasks: one for each query.
-        checkpoint: open; what it holds is not ranked again.
-        total: how many queries there are, for `watch`.
-        watch: told after every query.
+        system: system that ranks; its model is loaded only if there is something to rank.
+        tasks: one task per query.
+        checkpoint: open checkpoint; queries that it holds are not ranked again.
+        total: total number of queries, for `watch`.
+        watch: called after every query.
     """
     done = {ranked.query for ranked in checkpoint}
     watch(system.name, len(done), total)
@@ -71,7 +71,7 @@ def rank_all(
                 if task.query in done:
                     continue
                 if not clock.running:
-                    # Loading is no part of how long a query takes.
+                    # Load the model before the clock starts: times per query exclude loading.
                     system.warm_up()
                     clock.start()
                 if len(pending) == AHEAD:
@@ -93,15 +93,15 @@ def search_all(
     checkpoint: Checkpoint,
     watch: Watch,
 ) -> None:
-    """Retrieve for the queries (id -> text) that the checkpoint does not hold yet.
+    """Retrieve passages for the queries (id -> text) that are not in the checkpoint yet.
 
     Args:
-        name: of the retriever.
-        make: gives it its index; called only if there is something to retrieve.
-        queries: what is asked.
-        top: how many passages to keep of each.
-        checkpoint: open; what it holds is not asked again.
-        watch: told after every query.
+        name: name of the retriever, for `watch`.
+        make: builds or loads the index; called only if there is something to retrieve.
+        queries: query id -> text.
+        top: number of passages to keep per query.
+        checkpoint: open checkpoint; queries that it holds are not searched again.
+        watch: called after every query.
     """
     done = {ranked.query for ranked in checkpoint}
     waiting = [(query, text) for query, text in queries.items() if query not in done]
@@ -117,7 +117,7 @@ def search_all(
 
 
 def _result(query: str, future: Future[Ranked]) -> Ranked:
-    """What came of a query; a score that is none is told with it."""
+    """Return the result of a query; a `ScoreError` is raised again with the query id in its message."""
     try:
         return future.result()
     except ScoreError as error:
@@ -125,7 +125,7 @@ def _result(query: str, future: Future[Ranked]) -> Ranked:
 
 
 class _Clock:
-    """Laps, in seconds."""
+    """Stopwatch that measures laps in seconds."""
 
     def __init__(self) -> None:
         self._last: float | None = None

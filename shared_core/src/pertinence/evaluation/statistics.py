@@ -1,8 +1,8 @@
-"""Confidence intervals and tests over queries (pure): all from seeds, so that a report can be repeated.
+"""Confidence intervals and significance tests over queries (pure), with fixed seeds for repeatable reports.
 
-Bootstrap: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13, the percentile
-interval, queries being what is drawn, as Sakai (SIGIR 2006) has it for retrieval. Randomisation: Fisher's
-test as Smucker, Allan and Carterette (CIKM 2007) recommend it. Many comparisons: Holm (1979).
+Bootstrap: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13, percentile interval;
+queries are resampled, as Sakai (SIGIR 2006) does for retrieval. Randomization: Fisher's test, as Smucker,
+Allan and Carterette (CIKM 2007) recommend. Multiple comparisons: Holm (1979).
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ Float64 = npt.NDArray[np.float64]
 
 DRAWS = 10_000
 _SEED = 7
-# Random numbers drawn at once: they take 1 MB, however many queries there are.
+# Size of each batch of random numbers: a batch takes 1 MB, whatever the number of queries.
 _AT_ONCE = 1 << 17
 
 
 def bootstrap_intervals(values: Float64, *, level: float = 0.95, draws: int = DRAWS) -> Float64:
-    """The percentile interval of each mean.
+    """Return the bootstrap percentile interval of each column's mean.
 
     Args:
-        values: of shape (queries, columns).
-        level: how sure it is to be.
-        draws: how often queries are drawn, with replacement; the same ones for every column.
+        values: values of shape (queries, columns).
+        level: confidence level.
+        draws: number of samples of queries, with replacement; all columns share the same samples.
 
     Returns:
         Lower and upper ends, of shape (columns, 2); NaN without queries.
@@ -46,21 +46,21 @@ def bootstrap_intervals(values: Float64, *, level: float = 0.95, draws: int = DR
 
 
 def randomisation_test(differences: Float64, *, draws: int = DRAWS) -> Float64:
-    """Two-sided p of each mean difference: how often random signs make it as large.
+    """Return the two-sided p-value of each mean difference: how often random signs make it as large.
 
     Args:
-        differences: of one system to another, query by query, of shape (queries, columns).
-        draws: how many assignments of signs are drawn; the least p is 1 / (draws + 1).
+        differences: difference between two systems for each query, of shape (queries, columns).
+        draws: number of random sign assignments; the smallest possible p is 1 / (draws + 1).
 
     Returns:
-        Of shape (columns,); 1 where there is no difference at all.
+        P-values of shape (columns,); 1 if there is no difference at all.
     """
     queries = len(differences)
     if not queries:
         return np.ones(differences.shape[1])
     random = np.random.default_rng(_SEED)
     reached = np.abs(differences.sum(axis=0))
-    # Sums of the same numbers in another order differ in their last digits.
+    # Allow for rounding: sums of the same numbers in another order differ in their last digits.
     least = reached - 1e-9 * np.abs(differences).sum(axis=0)
     as_large = np.zeros(differences.shape[1])
     for count in _portions(draws, queries):
@@ -71,7 +71,7 @@ def randomisation_test(differences: Float64, *, draws: int = DRAWS) -> Float64:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction: p of each, such that any error among all of them is as rare as it says."""
+    """Apply Holm's step-down correction, which bounds the probability of any false positive among all."""
     order = sorted(range(len(p_values)), key=lambda place: p_values[place])
     corrected = [0.0] * len(p_values)
     highest = 0.0
@@ -82,11 +82,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _drawn(random: np.random.Generator, draws: int, queries: int) -> Float64:
-    """How often each query is drawn in each draw, of shape (draws, queries)."""
+    """Return how often each query is drawn in each sample, of shape (draws, queries)."""
     places = random.integers(0, queries, size=(draws, queries))
     places += np.arange(draws)[:, None] * queries
     counts = np.bincount(places.ravel(), minlength=draws * queries).reshape(draws, queries)
-    # Matrices of whole numbers are multiplied four times slower.
+    # Multiplying integer matrices is four times slower.
     return counts.astype(np.float64)
 
 

@@ -1,4 +1,4 @@
-"""The report's plots, as SVG that takes its colours from the page (pure)."""
+"""Plots of the report, as SVG that takes its colors from the page (pure)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import numpy.typing as npt
 __all__ = ["Point", "Row", "differences", "dots_and_whiskers", "scatter"]
 
 _ROW, _LEFT, _PANEL, _GAP, _TOP, _BOTTOM = 30, 210, 168, 22, 34, 30
-# Widest that a name may be beside a row, in characters.
+# Maximum length of a name beside a row, in characters.
 _NAME = 30
 _CURVE_POINTS = 240
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One system in `dots_and_whiskers`: for each measure its mean, its interval and its card's figure."""
+    """One system in `dots_and_whiskers`; each cell is (mean, low, high, model card's figure) of a measure."""
 
     name: str
     ours: bool
@@ -29,7 +29,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One system in `scatter`: milliseconds of a query, and quality with its interval."""
+    """One system in `scatter`: milliseconds per query, and the mean of a measure with its interval."""
 
     name: str
     milliseconds: float
@@ -39,7 +39,7 @@ class Point:
 
 
 def dots_and_whiskers(rows: Sequence[Row], measures: Sequence[str]) -> str:
-    """One panel for each measure, one row for each system: a dot for the mean, a line for the interval."""
+    """Draw one panel per measure and one row per system: a dot for the mean, a line for the interval."""
     height = _TOP + _ROW * len(rows) + _BOTTOM
     width = _LEFT + (_PANEL + _GAP) * len(measures)
     parts = [
@@ -52,7 +52,13 @@ def dots_and_whiskers(rows: Sequence[Row], measures: Sequence[str]) -> str:
 
 
 def scatter(points: Sequence[Point], measure: str, base: tuple[str, float] | None) -> str:
-    """Quality against milliseconds of a query, which are on a logarithmic scale; `base` is a dashed line."""
+    """Plot quality against milliseconds per query on a logarithmic scale.
+
+    Args:
+        points: the systems.
+        measure: name of the measure.
+        base: name and mean of the first stage, drawn as a dashed line; None for no line.
+    """
     width, height, left, right, top, bottom = 1080, 380, 64, 180, 24, 46
     values = [each for point in points for each in (point.low, point.high)] + ([base[1]] if base else [])
     y = _Scale.of(values, height - bottom, top)
@@ -90,7 +96,7 @@ def scatter(points: Sequence[Point], measure: str, base: tuple[str, float] | Non
 
 
 def differences(values: npt.NDArray[np.float64], system: str, against: str, measure: str) -> str:
-    """The difference of every query, sorted: what was won above the line, what was lost below it."""
+    """Plot the difference of every query, sorted: won queries above the line, lost queries below it."""
     width, height, left, top = 360, 150, 40, 12
     ordered = np.sort(np.asarray(values, dtype=np.float64))[::-1]
     y = _Scale(-1.0, 1.0, height - top, top)
@@ -109,7 +115,7 @@ def differences(values: npt.NDArray[np.float64], system: str, against: str, meas
 
 
 class _Scale:
-    """From values to places on the page."""
+    """Linear mapping from values to coordinates on the page."""
 
     def __init__(self, low: float, high: float, start: float, end: float) -> None:
         self.low, self.high = low, high if high > low else low + 1
@@ -117,7 +123,7 @@ class _Scale:
 
     @classmethod
     def of(cls, values: Sequence[float], start: float, end: float) -> _Scale:
-        """Around the values, and never so fine that rounding looks like a difference."""
+        """Return a scale around the values, never so fine that rounding looks like a difference."""
         known = [each for each in values if not math.isnan(each)] or [0.0, 1.0]
         low, high = min(known), max(known)
         margin = max((high - low) * 0.12, 0.02)
@@ -128,7 +134,7 @@ class _Scale:
         return self._start + share * (self._end - self._start)
 
     def ticks(self, most: int = 5) -> list[float]:
-        """Round values within."""
+        """Return round values within the scale."""
         span = self.high - self.low
         step = next((each for each in (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5) if span / each <= most), 1.0)
         first = math.ceil(self.low / step - 1e-9)
@@ -164,7 +170,7 @@ def _panel(rows: Sequence[Row], column: int, measure: str, left: float) -> Itera
 def _area(
     ordered: npt.NDArray[np.float64], start: int, stop: int, step: float, left: float, y: _Scale, kind: str
 ) -> str:
-    """A filled curve; of very many queries, evenly spaced ones."""
+    """Return a filled step curve; if there are very many queries, use evenly spaced ones."""
     count = min(stop - start, _CURVE_POINTS)
     places = np.linspace(start, stop - 1, count).astype(int)
     corners = [f"M{left + start * step:.1f} {y(0):.1f}"]

@@ -1,4 +1,4 @@
-"""What is evaluated: the first stage's order, rerankers, and embedders that rerank by cosine."""
+"""Systems to evaluate: the first stage's order, rerankers, and embedders that rerank by cosine."""
 
 from __future__ import annotations
 
@@ -23,36 +23,39 @@ from pertinence.vectors import Vectors, unit
 __all__ = ["EmbedderSystem", "FirstStage", "Kind", "RerankerSystem", "System", "directions"]
 
 Kind = Literal["first stage", "reranker", "embedder", "retrieval"]
-# Vectors of passages that are kept for the queries to come: 50,000 of 768 numbers take 150 MB.
+# Maximum number of cached passage vectors: 50,000 vectors of 768 numbers take 150 MB.
 _KEPT_VECTORS = 50_000
 
 
 class System(Protocol):
-    """Puts the passages of a task in order."""
+    """Ranker of the passages of a task."""
 
     @property
     def name(self) -> str:
-        """As it stands in the report."""
+        """Name in the report."""
 
     @property
     def kind(self) -> Kind:
-        """What it is."""
+        """Kind of system."""
 
     def describe(self) -> dict[str, Any]:
-        """What decides its scores, as JSON data: which model by content, how it is run, what it was told."""
+        """Return everything that determines the scores, as JSON data.
+
+        That is the model (by its content), how it runs, and the options.
+        """
 
     def warm_up(self) -> None:
-        """Load what ranking needs, ahead of the first task."""
+        """Load what ranking needs, before the first task."""
 
     def rank(self, task: Task) -> Ranked:
-        """The passages, best first. Called from several threads at once."""
+        """Rank the passages, best first. Several threads call this method at once."""
 
     def close(self) -> None:
-        """Give back what is held."""
+        """Release the model and other resources."""
 
 
 class FirstStage:
-    """The order that the candidates came in."""
+    """Original order of the candidates."""
 
     kind: Kind = "first stage"
 
@@ -60,42 +63,42 @@ class FirstStage:
         self.name = name
 
     def describe(self) -> dict[str, Any]:
-        """Its run's digest stands in the header of every checkpoint already."""
+        """Return nothing: the header of every checkpoint already holds the digest of the run."""
         return {}
 
     def warm_up(self) -> None:
-        """There is nothing to load."""
+        """Do nothing: there is nothing to load."""
 
     def rank(self, task: Task) -> Ranked:
-        """The first stage's own order, with scores that fall by one."""
+        """Return the first stage's order, with scores that fall by one from rank to rank."""
         passages = task.first_stage or ()
         return Ranked(query=task.query, passages=passages, scores=_falling(len(passages)))
 
     def close(self) -> None:
-        """There is nothing to give back."""
+        """Do nothing: there is nothing to release."""
 
 
 class RerankerSystem:
-    """A reranker, of this machine or behind a server."""
+    """Reranker with a local model or a server."""
 
     kind: Kind = "reranker"
 
     def __init__(self, name: str, options: Options) -> None:
         self.name = name
-        # Logits are told apart where probabilities round to one; a server hands out what it has.
+        # Logits still differ where probabilities round to one. A server returns whatever scale it has.
         kind: Literal["logit", "auto"] = "logit" if options.base_url is None else "auto"
         self._options = options.with_(score_kind=kind, top_k=None, threshold=None)
         self._reranker = Reranker.from_options(self._options)
 
     @classmethod
     def of(cls, name: str, reranker: Reranker) -> RerankerSystem:
-        """Over a reranker of one's own, which it closes."""
+        """Wrap an existing reranker; the system closes it."""
         system = cls.__new__(cls)
         system.name, system._options, system._reranker = name, reranker.options, reranker
         return system
 
     def describe(self) -> dict[str, Any]:
-        """The model by content where it is on this machine, by its server's name where it is not."""
+        """Return the facts: a local model is named by its content, a remote one by its name on the server."""
         if self._options.base_url is not None:
             return _told(self._options)
         from pertinence.local.selection.reranker_spec import resolve
@@ -107,7 +110,7 @@ class RerankerSystem:
         self._reranker.warm_up()
 
     def rank(self, task: Task) -> Ranked:
-        """As `Reranker.rank` puts them."""
+        """Rank the passages with `Reranker.rank`."""
         ranking = self._reranker.rank(task.text, task.texts)
         return Ranked(
             query=task.query,
@@ -117,17 +120,17 @@ class RerankerSystem:
         )
 
     def close(self) -> None:
-        """Give the model back."""
+        """Release the model."""
         self._reranker.close()
 
 
 class EmbedderSystem:
-    """An embedder that reranks by the cosine of query and passage.
+    """Embedder that reranks by the cosine of query and passage.
 
     Attributes:
-        embedder: gives the vectors.
-        vectors: gives those of passages by id, where the whole corpus was embedded; else each passage is
-            embedded when it is first met, and kept for a while.
+        embedder: embedder that computes the vectors.
+        vectors: returns the vectors of passages by id, if the whole corpus was embedded. Otherwise each
+            passage is embedded at its first use, and its vector stays in a bounded cache.
     """
 
     kind: Kind = "embedder"
@@ -140,7 +143,7 @@ class EmbedderSystem:
         self._lock = threading.Lock()
 
     def describe(self) -> dict[str, Any]:
-        """As a reranker's."""
+        """Return the facts: a local model is named by its content, a remote one by its name on the server."""
         options = self.embedder.options
         if options.base_url is not None:
             return _told(options)
@@ -153,7 +156,10 @@ class EmbedderSystem:
         self.embedder.warm_up()
 
     def rank(self, task: Task) -> Ranked:
-        """By cosine; ties keep the order of the task. Who cuts long texts tells the log, not us."""
+        """Rank by cosine; ties keep the order of the task.
+
+        The number of truncated texts is not returned: the embedder logs it.
+        """
         passages = self._known(task.passages, task.texts)
         if not len(passages):
             return Ranked(query=task.query, passages=(), scores=(), truncated=None)
@@ -168,11 +174,11 @@ class EmbedderSystem:
         )
 
     def close(self) -> None:
-        """Give the model back."""
+        """Release the model."""
         self.embedder.close()
 
     def _known(self, ids: Sequence[str], texts: Sequence[str]) -> Float32:
-        """Unit vectors of shape (passages, dims)."""
+        """Return the unit vectors of the passages, of shape (passages, dims)."""
         if self.vectors is not None:
             return self.vectors(ids)
         with self._lock:
@@ -192,7 +198,7 @@ class EmbedderSystem:
 
 
 def directions(vectors: Vectors) -> Float32:
-    """Vectors, or one of them, in float32 and at length 1; of shape (texts, dims)."""
+    """Convert one or more vectors to float32 unit vectors, of shape (texts, dims)."""
     return unit(np.atleast_2d(np.asarray(vectors, dtype=np.float32)))
 
 
@@ -201,7 +207,7 @@ def _falling(count: int) -> tuple[float, ...]:
 
 
 def _local(spec: Any) -> dict[str, Any]:
-    """Which files, and how they are run here."""
+    """Return the fingerprint of the model's files, and how the model runs here."""
     return {
         "fingerprint": fingerprint(Path(spec.folder), spec.options.cache_folder),
         "backend": spec.backend,
@@ -211,7 +217,7 @@ def _local(spec: Any) -> dict[str, Any]:
     }
 
 
-# What changes neither which model it is nor what it computes.
+# Options that change neither the identity of the model nor its scores.
 _NO_MATTER = frozenset(
     {
         "local_files_only",
@@ -227,7 +233,7 @@ _NO_MATTER = frozenset(
 
 
 def _told(options: Options) -> dict[str, Any]:
-    """What differs from the defaults, without folders of anybody's and without secrets."""
+    """Return the options that differ from the defaults, without local paths and secrets."""
     plain = type(options)().to_dict()
     changed = {
         name: value
@@ -235,5 +241,5 @@ def _told(options: Options) -> dict[str, Any]:
         if value != plain[name] and name not in _NO_MATTER and name != "score_kind"
     }
     if options.base_url is None:
-        changed.pop("model", None)  # its content says which it is
+        changed.pop("model", None)  # the fingerprint of its content identifies it
     return {"options": changed}

@@ -1,4 +1,4 @@
-"""From a collection and a plan to tasks: one query each, with the passages that are to be put in order."""
+"""Tasks made from a collection and a plan: each is one query with the passages to rank for it."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ __all__ = ["Plan", "Task", "Tasks", "choose_queries"]
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How a collection is evaluated; plain data, and part of what a checkpoint is told by.
+    """Settings of an evaluation, as plain data; checkpoint headers record those that affect ranking.
 
     Attributes:
-        top: how many of the first stage's best are reranked; None takes all.
-        always_positives: passages judged relevant are reranked even where the first stage missed them,
-            as sentence-transformers' `always_rerank_positives` has it.
-        most_negatives: so many candidates that are not relevant at most; None is no limit.
-        binary: any grade above 0 counts as 1.
-        queries: a sample of so many judged queries; None takes all.
-        seed: of that sample.
-        without_positives: whether a query without a relevant passage counts as 0 in the means, or not at all.
-        measures: what is reported.
+        top: number of the first stage's best passages to rerank; None for all.
+        always_positives: True to rerank passages judged relevant even if the first stage missed them, like
+            `always_rerank_positives` in sentence-transformers.
+        most_negatives: maximum number of candidates that are not relevant; None for no limit. It applies only
+            with `always_positives`.
+        binary: True to count any grade above 0 as 1.
+        queries: number of judged queries to sample; None for all.
+        seed: seed of the sample.
+        without_positives: True if a query without a relevant passage counts as 0 in the means; False to leave
+            it out.
+        measures: measures to report.
     """
 
     top: int | None = 100
@@ -48,31 +50,31 @@ class Plan:
         parse_measures(self.measures)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON data."""
+        """Return the plan as JSON data."""
         return {**asdict(self), "measures": list(self.measures)}
 
     def to_rank(self) -> dict[str, Any]:
-        """What decides which passages are ranked; the rest is about measuring them."""
+        """Return the settings that determine which passages are ranked; the others only affect measuring."""
         names = ("top", "always_positives", "most_negatives", "queries", "seed")
         return {name: getattr(self, name) for name in names}
 
     def with_(self, **changes: Any) -> Plan:
-        """The same with some of it changed."""
+        """Return a copy with these changes."""
         return replace(self, **changes)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One query and what is to be put in order for it.
+    """One query and the passages to rank for it.
 
     Attributes:
-        query: its id.
-        text: what is asked.
-        passages: ids, in the order of the first stage; those that it missed come last, so that a model
-            that ties them all gains nothing.
-        texts: the passages.
-        first_stage: the ranking to improve on; None where the candidates have no order.
-        grades: passage id -> grade, of all judgements.
+        query: query id.
+        text: text of the query.
+        passages: passage ids in the order of the first stage. Passages that it missed come last, so that a
+            model that gives all of them the same score gains nothing.
+        texts: texts of the passages.
+        first_stage: ranking to improve on; None if the order of the candidates is not meaningful.
+        grades: passage id -> grade, of all judgments of the query.
     """
 
     query: str
@@ -84,16 +86,18 @@ class Task:
 
     @property
     def judged(self) -> bool:
-        """Whether any passage is relevant at all."""
+        """True if any passage is relevant."""
         return any(self.grades.values())
 
 
 class Tasks:
-    """The tasks of the queries that are asked, one at a time, as the run comes to them; anew with every pass.
+    """Tasks of the selected queries, created one at a time in the order of the run.
+
+    Each iteration reads the run again.
 
     Attributes:
-        collection, run: what they are made of.
-        asked: query id -> judgements.
+        collection, run: sources of the tasks.
+        asked: selected queries, as query id -> judgments.
     """
 
     def __init__(self, collection: Collection, run: Run, plan: Plan) -> None:
@@ -103,7 +107,11 @@ class Tasks:
         self._plan = plan
 
     def __iter__(self) -> Iterator[Task]:
-        """Raises InputError where the corpus lacks a passage, a query is empty, or none is asked."""
+        """Yield the tasks.
+
+        Raises:
+            InputError: the corpus lacks a passage, a query is empty, or the run has no selected query.
+        """
         met = 0
         stranger = ""
         for candidates in self.run.read():
@@ -142,10 +150,11 @@ class Tasks:
     def _with_positives(
         self, found: dict[str, str], grades: Mapping[str, int]
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """What is to be ranked, and the first stage's ranking, as `CrossEncoderRerankingEvaluator` has them.
+        """Return the ids to rank and the first stage's ranking, both as in `CrossEncoderRerankingEvaluator`.
 
-        A candidate whose text is that of a relevant passage is that passage; the relevant ones that are not
-        among the candidates come after them; and a first stage that found none of them scores 0.
+        A candidate with the same text as a relevant passage is replaced by that passage. Relevant passages
+        that are not candidates are added at the end. If the first stage found no relevant passage, its
+        ranking is empty, so that it scores 0.
         """
         positives = [passage for passage, grade in grades.items() if grade > 0]
         own = dict(zip(positives, self.collection.corpus.texts(positives), strict=True))
@@ -163,7 +172,7 @@ class Tasks:
 
 
 def choose_queries(collection: Collection, plan: Plan) -> dict[str, Mapping[str, int]]:
-    """Judgements of the queries to be asked: all, or a sample that the seed settles."""
+    """Return the judgments of the queries to evaluate: all queries, or a sample that the seed determines."""
     qrels = collection.qrels
     if plan.queries is not None and plan.queries < len(qrels):
         drawn = Random(plan.seed).sample(sorted(qrels), plan.queries)

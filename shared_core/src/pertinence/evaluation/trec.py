@@ -1,4 +1,4 @@
-"""Runs in TREC's form, for any other tool."""
+"""Writer of runs in TREC format, which other tools can read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["RunWriter"]
 
 
 class RunWriter:
-    """Writes rankings as they come: query, Q0, passage, rank, score, name of the system."""
+    """Writer of rankings, line by line: query, Q0, passage, rank, score, name of the system."""
 
     def __init__(self, file: Path, system: str) -> None:
         self._file = file
@@ -33,8 +33,11 @@ class RunWriter:
             self._lines.close()
 
     def write(self, ranked: Ranked) -> None:
-        """One query. Tools that read a run sort it by score, in float32, and break ties as they like: a score
-        that is not below the one before is written as the next below it."""
+        """Write the ranking of one query.
+
+        Tools that read a run sort it by score in float32, and each breaks ties in its own way. A score that
+        is not below the previous one is therefore written as the next smaller float32.
+        """
         assert self._lines is not None
         last = np.float32(np.inf)
         for rank, (passage, score) in enumerate(zip(ranked.passages, ranked.scores, strict=True), start=1):
