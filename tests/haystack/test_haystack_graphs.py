@@ -146,7 +146,7 @@ def test_the_sockets_of_both_doors_are_the_same() -> None:
 def test_an_agent_may_call_it_as_a_tool(query: str) -> None:
     tool = ComponentTool(PertinenceRanker(top_k=1), name="rank", description="Finds what answers best.")
     described = tool.parameters["properties"]
-    assert described["query"]["description"] == "What is asked."
+    assert described["query"]["description"] == "The query."
     passages = [{"content": "Taxes are due in May"}, {"content": "an old mill on the river"}]
     output = tool.invoke(query=query, documents=passages)
     assert [document.content for document in output["documents"]] == ["an old mill on the river"]

@@ -40,7 +40,7 @@ def test_a_reranker_that_packs_scores_as_one_that_pads(
         Reranker(model_folder(shape), backend="onnx", score_kind="logit") as pads,
     ):
         given = packs.score("où est le moulin ?", texts)
-        assert packs._open()._lease.model.packs()  # type: ignore[attr-defined]
+        assert packs._open()._lease.model.accepts_packed()  # type: ignore[attr-defined]
         np.testing.assert_allclose(given, pads.score("où est le moulin ?", texts), atol=1e-4)
         np.testing.assert_array_equal(given, again.score("où est le moulin ?", texts))
 
@@ -130,7 +130,7 @@ def test_an_embedder_that_packs_gives_the_vectors_of_one_that_pads(
     expected = reference.encode_document(texts, show_progress_bar=False)
     with Embedder(folder, backend="torch", device="cpu") as embedder:
         given = embedder.embed_documents(texts)
-        assert embedder._open()._lease.model.packs()  # type: ignore[attr-defined]
+        assert embedder._open()._lease.model.accepts_packed()  # type: ignore[attr-defined]
     np.testing.assert_allclose(given, expected, atol=1e-5)
 
 
