@@ -140,7 +140,7 @@ def fleet(model: Model, engines: Iterable[Engine]) -> Iterator[Fleet]:
 
 
 def _lacking(kernel: Kernel) -> str:
-    """Why this processor does not compute in the precision of a kernel; empty if it does."""
+    """Say why this processor does not compute in a kernel's precision; empty if it does."""
     backend, dtype = cast(Backend, kernel[0]), cast(Dtype, kernel[1])
     found = effective_precision(backend, dtype, processor())
     return "" if found.as_asked(dtype) else found.why

@@ -1,4 +1,4 @@
-"""How many threads a runtime gets: by cores, by their kinds, and by a container's limit."""
+"""Number of threads that a runtime gets: by cores, by their kinds, and by a container's limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a backend computes in where the processor has no products of the precision that is asked for.
+"""Precisions that a backend really computes in where the processor has no products of the one asked for.
 
 The kinds of processors are written down here. That the runtimes really do so is shown on the processor at
 hand by test_parity.py, and on one with AVX2 alone by tests/processors.

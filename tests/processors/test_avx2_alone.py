@@ -48,7 +48,7 @@ def folders(model_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPa
 
 @pytest.fixture(scope="module")
 def jobs(folders: dict[str, str], model_folder: Callable[[str], Path]) -> dict[str, dict[str, Any]]:
-    """What is scored, by name."""
+    """Jobs to score, by name."""
     forms = [("onnx", "float32"), ("onnx", "int8"), ("openvino", "float32")]
     forms += [("openvino", "bfloat16"), ("openvino", "int8")]
     return {

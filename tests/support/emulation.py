@@ -17,7 +17,7 @@ SCRIPT = Path(__file__).parents[1] / "processors" / "scoring.py"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a process printed, job by job."""
+    """Output of a scoring process, job by job."""
 
     instructions: list[str] | None
     automatic: str

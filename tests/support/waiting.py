@@ -1,4 +1,4 @@
-"""How long tests wait for what must come."""
+"""Limit on waits in tests."""
 
 from __future__ import annotations
 
